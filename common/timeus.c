@@ -1,0 +1,44 @@
+#include "common/timeus.h"
+
+#include <stdio.h>
+#include <time.h>
+
+static int64_t clock_us(clockid_t id)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(id, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t time_wall_us(void)
+{
+	return clock_us(CLOCK_REALTIME);
+}
+
+int64_t time_mono_us(void)
+{
+	return clock_us(CLOCK_MONOTONIC);
+}
+
+int time_left_ms(int64_t now_us, int64_t at_us)
+{
+	const int64_t day_ms = 86400 * 1000;
+	int64_t left;
+
+	if (at_us <= now_us)
+		return 0;
+	left = (at_us - now_us + 999) / 1000;
+	return (int)(left > day_ms ? day_ms : left);
+}
+
+void time_format(int64_t wall_us, char out[32])
+{
+	time_t sec = (time_t)(wall_us / 1000000);
+	struct tm tm;
+	size_t n;
+
+	(void)gmtime_r(&sec, &tm);
+	n = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &tm);
+	(void)snprintf(out + n, 32 - n, ".%06dZ", (int)(wall_us % 1000000));
+}
