@@ -229,17 +229,12 @@ static void read_field(json_t *object, const struct jx_field *f, void *out, cons
 	store(value, f, out);
 }
 
-bool jx_read(json_t *object, const struct jx_field *fields, size_t count, void *out,
-             const char *pointer, struct jx_errors *errors)
+static void refuse_unknown(json_t *object, const struct jx_field *fields, size_t count,
+                           const char *pointer, struct jx_errors *errors)
 {
-	size_t before = json_array_size(errors->list);
 	const char *key;
 	json_t *value;
 
-	if (!json_is_object(object)) {
-		jx_complain(errors, pointer, "must be an object");
-		return false;
-	}
 	json_object_foreach(object, key, value)
 	{
 		size_t i = 0;
@@ -252,8 +247,30 @@ bool jx_read(json_t *object, const struct jx_field *fields, size_t count, void *
 			jx_complain(errors, at, "unknown field");
 		}
 	}
+}
+
+bool jx_read_wire(json_t *object, const struct jx_field *fields, size_t count, void *out,
+                  const char *pointer, struct jx_errors *errors)
+{
+	size_t before = json_array_size(errors->list);
+
+	if (!json_is_object(object)) {
+		jx_complain(errors, pointer, "must be an object");
+		return false;
+	}
 	for (size_t i = 0; i < count; i++)
 		read_field(object, &fields[i], out, pointer, errors);
+	return json_array_size(errors->list) == before;
+}
+
+bool jx_read(json_t *object, const struct jx_field *fields, size_t count, void *out,
+             const char *pointer, struct jx_errors *errors)
+{
+	size_t before = json_array_size(errors->list);
+
+	if (json_is_object(object))
+		refuse_unknown(object, fields, count, pointer, errors);
+	(void)jx_read_wire(object, fields, count, out, pointer, errors);
 	return json_array_size(errors->list) == before;
 }
 

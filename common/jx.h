@@ -57,6 +57,10 @@ struct jx_field {
 bool jx_read(json_t *object, const struct jx_field *fields, size_t count, void *out,
              const char *pointer, struct jx_errors *errors);
 
+/* The same for what another program of ours says on the wire: unknown keys are ignored (docs/WIRE.md). */
+bool jx_read_wire(json_t *object, const struct jx_field *fields, size_t count, void *out,
+                  const char *pointer, struct jx_errors *errors);
+
 /* Each item of array must be a string of at most max bytes; complains otherwise. */
 bool jx_strings(json_t *array, size_t max, const char *pointer, struct jx_errors *errors);
 

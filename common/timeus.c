@@ -21,6 +21,11 @@ int64_t time_mono_us(void)
 	return clock_us(CLOCK_MONOTONIC);
 }
 
+int64_t time_boot_us(void)
+{
+	return clock_us(CLOCK_BOOTTIME);
+}
+
 int time_left_ms(int64_t now_us, int64_t at_us)
 {
 	const int64_t day_ms = 86400 * 1000;

@@ -1,10 +1,11 @@
-/* timeus.h - the two clocks, read in main() and in threads' outer loops only; everything below
+/* timeus.h - the clocks, read in main() and in threads' outer loops only; everything below
  * takes the time as an argument, so that a test owns it. Unit: int64_t microseconds. */
 #pragma once
 #include <stdint.h>
 
 int64_t time_wall_us(void); /* since 1970, UTC: for people and the store */
 int64_t time_mono_us(void); /* since boot, never set back: for deadlines */
+int64_t time_boot_us(void); /* since boot, suspend included: the agent's time stamps */
 
 /* Milliseconds from now until at, for poll(): 0 when past, at most a day, rounded up. */
 int time_left_ms(int64_t now_us, int64_t at_us);
