@@ -39,5 +39,8 @@ void suites_free(struct suites *suites);
 
 const struct suite *suite_find(const struct suites *suites, const char *name);
 
+/* Is it contract, gap or info? */
+bool suite_kind_valid(const char *kind);
+
 /* The i-th suite by name, NULL behind the last. */
 const struct suite *suite_at(const struct suites *suites, size_t i);
