@@ -1,0 +1,169 @@
+#include "cli/client.h"
+#include "cli/cmd.h"
+#include "cli/fields.h"
+#include "cli/term.h"
+#include "common/err.h"
+#include "common/jx.h"
+#include "common/scoped.h"
+#include "common/xalloc.h"
+
+#include <getopt.h>
+
+/* What a build may say of itself beside its files; a manifest's other keys (class) are for people. */
+static const char *const said[] = {"name",    "release",       "build_id", "arch",   "description",
+                                   "cmdline", "config_sha256", "compiler", "series", "revision"};
+static const char *const roles[] = {"kernel", "dtb", "initramfs", "modules"};
+
+static int list(struct client *client, bool json, struct err *err)
+{
+	static const char *const names[] = {"BUILD", "NAME", "RELEASE", "BUILD-ID", "CREATED"};
+	struct term_table *table;
+	SCOPED_JSON items = NULL;
+	json_t *build;
+	size_t i;
+
+	if (client_list(client, "/api/v1/builds?limit=500", 10000, &items, err) < 0)
+		return -1;
+	if (json) {
+		return cmd_print_json(items);
+	}
+	table = term_table_new();
+	for (i = 0; i < 5; i++)
+		term_cell(table, TERM_BOLD, "%s", names[i]);
+	term_row_end(table);
+	json_array_foreach(items, i, build)
+	{
+		char when[20];
+
+		term_cell(table, TERM_PLAIN, "%lld", field_int(build, "id"));
+		term_cell(table, TERM_PLAIN, "%s", field_text(build, "name"));
+		term_cell(table, TERM_PLAIN, "%s", field_text(build, "release"));
+		term_cell(table, TERM_PLAIN, "%.12s", field_text(build, "build_id"));
+		term_cell(table, TERM_PLAIN, "%s", field_time(build, "created", when));
+		term_row_end(table);
+	}
+	term_table_print(table, stdout);
+	return EXIT_OK;
+}
+
+static int show(struct client *client, const char *build, struct err *err)
+{
+	SCOPED_STR escaped = client_escape(build);
+	SCOPED_STR path = xasprintf("/api/v1/builds/%s", escaped);
+	SCOPED_JSON doc = NULL;
+
+	if (client_call(client, "GET", path, NULL, &doc, err) < 0)
+		return -1;
+	return cmd_print_json(doc);
+}
+
+static void on_progress(void *arg, uint64_t done, uint64_t total)
+{
+	if (!term_is_tty())
+		return;
+	(void)fprintf(stderr, "\r%s: %llu%%", (const char *)arg,
+	              (unsigned long long)(total ? done * 100 / total : 100));
+	if (done == total)
+		(void)fprintf(stderr, "\r\033[K");
+}
+
+/* Upload each file and register the build. files: role -> local path. */
+static int add(struct client *client, json_t *build, json_t *files, struct err *err)
+{
+	SCOPED_JSON hashes = json_object();
+	SCOPED_JSON reply = NULL;
+
+	for (unsigned i = 0; i < sizeof(roles) / sizeof(*roles); i++) {
+		const char *path = field_text(files, roles[i]);
+		SCOPED_STR what = xasprintf("%s", roles[i]);
+		char hash[65];
+
+		if (!*path)
+			continue;
+		if (client_upload(client, path, hash, on_progress, what, err) < 0)
+			return err_context(err, "%s", roles[i]);
+		(void)json_object_set_new(hashes, roles[i], json_string(hash));
+	}
+	(void)json_object_set(build, "files", hashes);
+	if (client_call(client, "POST", "/api/v1/builds", build, &reply, err) < 0)
+		return -1;
+	(void)printf("build %lld %s\n", field_int(reply, "id"), field_text(reply, "name"));
+	return EXIT_OK;
+}
+
+/* Paths of a manifest are relative to it. */
+static void resolve(json_t *files, const char *manifest)
+{
+	const char *slash = strrchr(manifest, '/');
+
+	for (unsigned i = 0; slash && i < sizeof(roles) / sizeof(*roles); i++) {
+		const char *path = field_text(files, roles[i]);
+		SCOPED_STR full =
+			*path && *path != '/'
+				? xasprintf("%.*s/%s", (int)(slash - manifest), manifest, path)
+				: NULL;
+
+		if (full)
+			(void)json_object_set_new(files, roles[i], json_string(full));
+	}
+}
+
+static int add_manifest(struct client *client, const char *path, struct err *err)
+{
+	SCOPED_JSON manifest = jx_load(path, (size_t)1024 * 1024, err);
+	SCOPED_JSON build = json_object();
+	json_t *files = json_object_get(manifest, "files");
+
+	if (!manifest)
+		return -1;
+	for (unsigned i = 0; i < sizeof(said) / sizeof(*said); i++)
+		if (json_object_get(manifest, said[i]))
+			(void)json_object_set(build, said[i], json_object_get(manifest, said[i]));
+	resolve(files, path);
+	return add(client, build, files, err);
+}
+
+static int add_options(struct client *client, int argc, char **argv, struct err *err)
+{
+	static const struct option options[] = {{"name", required_argument, NULL, 's'},
+	                                        {"release", required_argument, NULL, 's'},
+	                                        {"build-id", required_argument, NULL, 'i'},
+	                                        {"description", required_argument, NULL, 's'},
+	                                        {"cmdline", required_argument, NULL, 's'},
+	                                        {"arch", required_argument, NULL, 's'},
+	                                        {"kernel", required_argument, NULL, 'f'},
+	                                        {"dtb", required_argument, NULL, 'f'},
+	                                        {"initramfs", required_argument, NULL, 'f'},
+	                                        {"modules", required_argument, NULL, 'f'},
+	                                        {0}};
+	SCOPED_JSON build = json_object();
+	SCOPED_JSON files = json_object();
+	int opt, index = 0;
+
+	while ((opt = getopt_long(argc, argv, "", options, &index)) != -1) {
+		const char *key = opt == 'i' ? "build_id" : options[index].name;
+
+		if (opt == '?')
+			return EXIT_USAGE;
+		if (json_object_set_new(opt == 'f' ? files : build, key, json_string(optarg)) < 0)
+			return err_set(err, ERR_INVALID, "--%s: not UTF-8", options[index].name);
+	}
+	if (optind != argc || !json_object_get(build, "name"))
+		return EXIT_USAGE;
+	return add(client, build, files, err);
+}
+
+int cmd_build(struct client *client, int argc, char **argv, struct err *err)
+{
+	const char *verb = argc > 1 ? argv[1] : "";
+
+	if (strcmp(verb, "list") == 0 && argc <= 3)
+		return list(client, argc == 3 && strcmp(argv[2], "--json") == 0, err);
+	if (strcmp(verb, "show") == 0 && argc == 3)
+		return show(client, argv[2], err);
+	if (strcmp(verb, "add") == 0 && argc == 3 && argv[2][0] != '-')
+		return add_manifest(client, argv[2], err);
+	if (strcmp(verb, "add") == 0 && argc > 3)
+		return add_options(client, argc - 1, argv + 1, err);
+	return EXIT_USAGE;
+}

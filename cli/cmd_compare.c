@@ -1,0 +1,203 @@
+#include "cli/client.h"
+#include "cli/cmd.h"
+#include "cli/fields.h"
+#include "cli/term.h"
+#include "common/err.h"
+#include "common/scoped.h"
+#include "common/xalloc.h"
+
+#include <getopt.h>
+
+struct compare {
+	char *path; /* owned */
+	bool all, json;
+};
+
+static int parse(struct compare *c, int argc, char **argv, struct err *err)
+{
+	static const struct option options[] = {{"builds", required_argument, NULL, 'b'},
+	                                        {"all", no_argument, NULL, 'a'},
+	                                        {"json", no_argument, NULL, 'j'},
+	                                        {0}};
+	long long job;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (opt == 'a') {
+			c->all = true;
+		} else if (opt == 'j') {
+			c->json = true;
+		} else if (opt == 'b' && !c->path) {
+			SCOPED_STR builds = client_escape(optarg);
+
+			c->path = xasprintf("/api/v1/compare?builds=%s", builds);
+		} else {
+			return EXIT_USAGE;
+		}
+	}
+	if (c->path)
+		return optind == argc ? 0 : EXIT_USAGE;
+	if (optind + 1 != argc)
+		return EXIT_USAGE;
+	job = cmd_id(argv[optind], "job", err);
+	c->path = xasprintf("/api/v1/compare?job=%lld", job);
+	return job < 0 ? -1 : 0;
+}
+
+static void matrix_cell(struct term_table *table, const json_t *column)
+{
+	const char *state = field_text(column, "state");
+	enum term_style style = strcmp(state, "pass") == 0   ? TERM_GOOD
+	                        : strcmp(state, "fail") == 0 ? TERM_BAD
+	                                                     : TERM_PLAIN;
+	long long n = field_int(column, "pass") + field_int(column, "fail") +
+	              field_int(column, "skip") + field_int(column, "other") +
+	              field_int(column, "missing");
+	char more[160] = "";
+
+	for (unsigned i = 0; i < 6; i++) {
+		static const char *const names[] = {"fail",    "skip",   "other",
+		                                    "missing", "faults", "warnings"};
+		size_t used = strlen(more);
+
+		if (field_int(column, names[i]) > 0)
+			(void)snprintf(more + used, sizeof(more) - used, " %s %lld", names[i],
+			               field_int(column, names[i]));
+	}
+	term_cell(table, style, "%s %lld/%lld%s", state, field_int(column, "pass"), n, more);
+}
+
+/* The headline: cache class x build. */
+static void print_matrix(const json_t *doc)
+{
+	struct term_table *table = term_table_new();
+	json_t *class, *column, *label;
+	size_t i, k;
+
+	term_cell(table, TERM_BOLD, "CACHE CLASS");
+	term_cell(table, TERM_BOLD, "KIND");
+	json_array_foreach(json_object_get(doc, "labels"), k, label)
+		term_cell(table, TERM_BOLD, "%s", json_string_value(label));
+	term_row_end(table);
+	json_array_foreach(json_object_get(doc, "classes"), i, class)
+	{
+		term_cell(table, TERM_PLAIN, "%s", field_text(class, "cache"));
+		term_cell(table, TERM_PLAIN, "%s", field_text(class, "kind"));
+		json_array_foreach(json_object_get(class, "columns"), k, column)
+			matrix_cell(table, column);
+		term_row_end(table);
+	}
+	term_table_print(table, stdout);
+}
+
+/* Is the row worth a line when not everything is asked for? */
+static bool row_tells(const json_t *row)
+{
+	const char *change = field_text(row, "class_of_change");
+
+	return strcmp(change, "still-passing") != 0 && strcmp(change, "skipped") != 0 &&
+	       strcmp(change, "expected-gap") != 0;
+}
+
+static void print_row(struct term_table *table, const json_t *class, const json_t *row)
+{
+	json_t *cell;
+	size_t k;
+
+	term_cell(table, TERM_PLAIN, "%s", field_text(class, "cache"));
+	term_cell(table, TERM_PLAIN, "%s", field_text(row, "test"));
+	term_cell(table, TERM_PLAIN, "%s", field_text(row, "cell"));
+	json_array_foreach(json_object_get(row, "cells"), k, cell)
+	{
+		long long n = field_int(cell, "n"), bad = field_int(cell, "fail"),
+			  skip = field_int(cell, "skip"), missing = field_int(cell, "missing");
+
+		if (missing > 0)
+			term_cell(table, TERM_BAD, "missing %lld", missing);
+		else if (n > 0 && skip == n)
+			term_cell(table, TERM_DIM, "skip %lld", skip);
+		else
+			term_cell(table, bad > 0 ? TERM_BAD : TERM_GOOD, "%lld/%lld",
+			          n - skip - bad, n - skip);
+	}
+	term_cell(table, TERM_BOLD, "%s", field_text(row, "class_of_change"));
+	term_row_end(table);
+}
+
+static void print_rows(const json_t *doc, bool all)
+{
+	struct term_table *table = term_table_new();
+	json_t *class, *row, *label;
+	size_t i, k, shown = 0, hidden = 0;
+
+	term_cell(table, TERM_BOLD, "CACHE CLASS");
+	term_cell(table, TERM_BOLD, "TEST");
+	term_cell(table, TERM_BOLD, "CELL");
+	json_array_foreach(json_object_get(doc, "labels"), k, label)
+		term_cell(table, TERM_BOLD, "%s", json_string_value(label));
+	term_cell(table, TERM_BOLD, "CHANGE");
+	term_row_end(table);
+	json_array_foreach(json_object_get(doc, "classes"), i, class)
+		json_array_foreach(json_object_get(class, "rows"), k, row)
+	{
+		if (!all && !row_tells(row)) {
+			hidden++;
+			continue;
+		}
+		print_row(table, class, row);
+		shown++;
+	}
+	(void)putchar('\n');
+	if (shown > 0)
+		term_table_print(table, stdout);
+	else
+		term_table_print(table, NULL);
+	if (hidden > 0)
+		(void)printf(
+			"%zu rows that pass, skip or are known gaps are not shown (--all shows them)\n",
+			hidden);
+}
+
+static void print_notes(const json_t *doc)
+{
+	json_t *class;
+	size_t i;
+
+	json_array_foreach(json_object_get(doc, "classes"), i, class)
+	{
+		SCOPED_STR note = xstrdup(field_text(class, "note"));
+
+		if (*note)
+			(void)printf("* %s (%s): %s\n", field_text(class, "cache"),
+			             field_text(class, "kind"), term_safe(note, false));
+	}
+}
+
+static int show(struct client *client, const struct compare *c, struct err *err)
+{
+	SCOPED_JSON doc = NULL;
+	SCOPED_STR headline = NULL;
+
+	if (client_call(client, "GET", c->path, NULL, &doc, err) < 0)
+		return -1;
+	if (c->json) {
+		return cmd_print_json(doc);
+	}
+	headline = xstrdup(field_text(doc, "headline"));
+	(void)printf("%s\n\n", term_safe(headline, false));
+	print_matrix(doc);
+	print_rows(doc, c->all);
+	print_notes(doc);
+	return EXIT_OK;
+}
+
+int cmd_compare(struct client *client, int argc, char **argv, struct err *err)
+{
+	struct compare c = {0};
+	int code = parse(&c, argc, argv, err);
+
+	if (code == 0)
+		code = show(client, &c, err);
+	free(c.path);
+	return code;
+}
