@@ -1,0 +1,114 @@
+#include "agent/worker.h"
+
+#include "agent/events.h"
+#include "agent/facts.h"
+#include "agent/kmsg.h"
+#include "agent/testrun.h"
+#include "common/fsio.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static void on_complaint(void *arg, const char *kind, const char *text)
+{
+	struct session *s = arg;
+
+	events_put(&s->events, "kernel-warning",
+	           json_pack("{s:o, s:s, s:s}", "id",
+	                     s->id < 0 ? json_null() : json_integer((json_int_t)s->id), "kind", kind,
+	                     "text", text));
+}
+
+/* SIGCHLD must be caught, not ignored, for wait4() to work; all are taken from the signalfd. */
+static int open_signals(void)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGCHLD);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGCHLD, SIG_DFL);
+	(void)sigprocmask(SIG_SETMASK, &set, NULL);
+	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+static void put_started(struct session *s)
+{
+	char boot_id[64], release[65];
+
+	facts_boot_id(boot_id);
+	facts_release(release);
+	events_put(&s->events, "agent-started",
+	           json_pack("{s:i, s:I, s:I, s:I, s:I, s:i, s:s, s:s}", "v", 1, "run",
+	                     (json_int_t)s->req->run, "attempt", (json_int_t)s->req->attempt, "leg",
+	                     (json_int_t)s->req->leg, "fence", (json_int_t)s->req->fence, "pid",
+	                     (int)getpid(), "boot_id", boot_id, "release", release));
+}
+
+static int begin(struct session *s, int lock)
+{
+	char pid[24];
+	int len = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	s->signals = open_signals();
+	if (s->signals < 0)
+		return err_errno(&s->events.err, ERR_IO, "signalfd");
+	if (ftruncate(lock, 0) < 0 || fs_write_all(lock, pid, (size_t)len, NULL) < 0)
+		return err_errno(&s->events.err, ERR_IO, "%s", s->leg->lock);
+	if (fs_mkdirs(s->leg->work, &s->events.err) < 0)
+		return -1;
+	if (events_open(&s->events, s->leg->journal) < 0)
+		return -1;
+	put_started(s);
+	return s->events.failed ? -1 : 0;
+}
+
+/* A full disk may have room again once the tests' own files are gone. */
+static void put_finished(struct session *s)
+{
+	const char *outcome = s->cancelled ? "cancelled" : s->events.failed ? "error" : "complete";
+	struct err why = s->events.err;
+
+	s->events.failed = false;
+	events_put(&s->events, "agent-finished",
+	           json_pack("{s:s, s:s, s:I}", "outcome", outcome, "detail", why.text, "tests",
+	                     (json_int_t)s->finished));
+	events_sync(&s->events);
+}
+
+int worker_main(const struct leg *leg, const struct request *req, struct start_fds *fds)
+{
+	struct session s = {.leg = leg, .req = req, .signals = -1, .id = -1};
+	int failed;
+
+	if (begin(&s, fds->lock) < 0) {
+		start_ready(fds, &s.events.err);
+		return 1;
+	}
+	start_ready(fds, NULL);
+	s.kmsg = kmsg_open(on_complaint, &s);
+	events_put(&s.events, "facts", json_pack("{s:o}", "facts", facts_read()));
+	for (size_t i = 0; i < req->count && !s.cancelled && !s.events.failed; i++) {
+		session_signals(&s);
+		if (!s.cancelled)
+			testrun(&s, &req->tests[i]);
+	}
+	remove_tree(leg->work);
+	kmsg_drain(s.kmsg);
+	kmsg_flush(s.kmsg);
+	put_finished(&s);
+	failed = s.events.failed;
+	events_close(&s.events);
+	kmsg_close(s.kmsg);
+	(void)close(s.signals);
+	return failed;
+}
