@@ -60,7 +60,7 @@ run_logged() {
 
 # artifact KIND NAME KEY WHAT BUILDER [ARG...]: set $artifact_dir to the artefact's directory, making
 # it if need be by BUILDER DIR ARG..., a function that fills the empty directory DIR. WHAT is the
-# progress line. Never call it where bash ignores set -e (if, ||, &&).
+# progress line, empty for what takes no time. Never call it where bash ignores set -e (if, ||, &&).
 artifact() {
 	local kind=$1 name=$2 key=$3 what=$4 builder=$5 lock tmp started
 	shift 5
@@ -70,18 +70,18 @@ artifact() {
 	mkdir -p "$cache_root/$kind"
 	exec {lock}>"$cache_root/$kind/.lock-$name"
 	if ! flock -n "$lock"; then
-		say "$what: another run is at it, waiting"
+		say "${what:-$name}: another run is at it, waiting"
 		flock "$lock"
 	fi
 	if [ ! -e "$artifact_dir" ]; then
 		started=$SECONDS
-		say "$what ..."
+		[ -z "$what" ] || say "$what ..."
 		tmp=$cache_root/$kind/.tmp-$name
 		rm -rf "$tmp"
 		mkdir "$tmp"
 		run_logged "$cache_root/log/$kind-$name.log" "$builder" "$tmp" "$@"
 		mv -T "$tmp" "$artifact_dir"
-		say "$what: done in $((SECONDS - started)) s"
+		[ -z "$what" ] || say "$what: done in $((SECONDS - started)) s"
 	fi
 	exec {lock}>&-
 }
