@@ -19,6 +19,7 @@ CREATE TABLE board (
 	fence INTEGER NOT NULL DEFAULT 0,     -- highest fencing number given out
 	last_seen INTEGER, updated INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX board_updated ON board (updated); -- the farm looks for what changed
 
 CREATE TABLE file (sha256 TEXT PRIMARY KEY, size INTEGER NOT NULL, created INTEGER NOT NULL) STRICT;
 
@@ -72,6 +73,8 @@ CREATE TABLE run (
 CREATE INDEX run_job ON run (job);
 CREATE INDEX run_open ON run (priority DESC, id) WHERE state IN ('queued', 'running');
 CREATE INDEX run_build ON run (build);
+CREATE INDEX run_job_open ON run (job) WHERE state IN ('queued', 'running');
+CREATE INDEX run_cancelling ON run (id) WHERE state = 'running' AND cancelling = 1;
 
 CREATE TABLE attempt (
 	run INTEGER NOT NULL REFERENCES run (id),

@@ -51,8 +51,9 @@ static int teardown(void **state)
 
 static int put(struct db *db, void *arg, struct err *err)
 {
-	return db_exec(db, err, NULL, "INSERT INTO token (sha256, name, created) VALUES ($1, $2, $3)",
-	               "ssi", (const char *)arg, "n", (int64_t)7);
+	return db_exec(db, err, NULL,
+	               "INSERT INTO token (sha256, name, created) VALUES ($1, $2, $3)", "ssi",
+	               (const char *)arg, "n", (int64_t)7);
 }
 
 static int put_then_fail(struct db *db, void *arg, struct err *err)
@@ -220,7 +221,8 @@ static void *many_main(void *arg)
 		bool fails = i % 5 == 4;
 
 		(void)snprintf(key, sizeof(key), "%d.%d", m->id, i);
-		if (store_write(m->store, fails ? put_then_fail : put, key, &err) != (fails ? -1 : 0))
+		if (store_write(m->store, fails ? put_then_fail : put, key, &err) !=
+		    (fails ? -1 : 0))
 			m->bad++;
 		if (count(m->store) < 1)
 			m->bad++;
