@@ -1,0 +1,91 @@
+// matrix.js - the headline of a comparison: cache class x build. Each cell says its state in words and as n/N.
+import {h, scroller} from "./dom.js";
+import {count, plural} from "./format.js";
+import {kindLabel, progress, runLink, boardLink, stage, fault} from "./parts.js";
+import {COLUMN, SYMBOL, TONE} from "./words.js";
+
+export function planned(column) {
+	return column.pass + column.fail + column.skip + column.other + column.missing;
+}
+
+function numbers(column) {
+	const all = planned(column);
+
+	if (column.fail > 0)
+		return `${count(column.fail)}/${count(all)} fail`;
+	return `${count(column.pass)}/${count(all)} pass`;
+}
+
+function remarks(column) {
+	return [
+		column.fail > 0 ? `${count(column.pass)} pass` : null,
+		column.skip > 0 ? `${count(column.skip)} skipped` : null,
+		column.other > 0 ? `${count(column.other)} without verdict` : null,
+		column.missing > 0 ? `${count(column.missing)} ${column.state === "running" ? "to come" : "missing"}` : null,
+		column.gap_fail > 0 ? `${plural(column.gap_fail, "gap test")} failed, as data` : null,
+		column.warnings > 0 ? plural(column.warnings, "kernel warning") : null,
+		column.faults > 0 ? plural(column.faults, "farm fault") : null,
+	].filter(Boolean);
+}
+
+function stateBadge(state, proves) {
+	const hollow = state === "pass" && !proves;
+
+	return h("span", {class: `badge big ${hollow ? "hollow" : TONE[state] ?? "quiet"}`},
+		h("span", {"aria-hidden": "true"}, SYMBOL[state] ?? "?", " "), COLUMN[state] ?? state);
+}
+
+function runLine(run) {
+	return h("div", {class: "small"}, runLink(run.id), run.board ? [" on ", boardLink(run.board)] : null,
+		run.state === "running" ? [h("div", null, progress(`results of run ${run.id}`, run.arrived, run.planned)), h("div", null, stage(run))] :
+			run.state === "queued" ? " queued" : null,
+		run.state === "failed" ? fault(run.fault) : null);
+}
+
+function cell(column, proves, runs) {
+	return h("td", {class: `matrix-cell ${column.state}`}, column.runs === 0 ? [stateBadge("no-verdict", proves), h("div", {class: "small"}, "not run")] : [
+		h("div", null, stateBadge(column.state, proves), " ", h("span", {class: "num"}, numbers(column))),
+		remarks(column).map((remark) => h("div", {class: "small"}, remark)),
+	], runs.map(runLine));
+}
+
+// What the builds of a column are called: one name, or one a class.
+function columnHead(compare, index) {
+	const names = new Set((compare.builds[index] ?? []).map((build) => build.name));
+
+	names.delete(compare.labels[index]);
+	return h("th", {scope: "col"}, h("span", {class: "wrap"}, compare.labels[index]), index === 0 ? h("span", {class: "dim small"}, " base") : null,
+		names.size === 1 ? h("div", {class: "dim small wrap"}, [...names][0]) : null);
+}
+
+function notes(compare) {
+	const byNote = new Map();
+
+	for (const one of compare.classes) {
+		if (one.note)
+			byNote.set(one.note, [...(byNote.get(one.note) ?? []), `${one.cache} (${one.kind})`]);
+	}
+	return [...byNote].map(([note, classes]) => h("p", {class: "note"}, h("strong", null, classes.join(", ")), ": ", note));
+}
+
+// The id of a class's section on the compare page.
+export function classId(one) {
+	return `class-${one.cache}-${one.kind}`;
+}
+
+// compare: reply of /compare. runs: run summaries to show in the cells, or []. at: the page that has the classes' sections.
+export function matrix(compare, runs = [], at = "") {
+	if (compare.classes.length === 0)
+		return h("p", {class: "dim"}, "No run yet.");
+	return [
+		scroller("Cache class by build", h("table", {class: "matrix"},
+			h("caption", {class: "unseen"}, "Cache class by build"),
+			h("thead", null, h("tr", null, h("th", {scope: "col"}, "Cache class"), compare.labels.map((_, i) => columnHead(compare, i)))),
+			h("tbody", null, compare.classes.map((one) => h("tr", null,
+				h("th", {scope: "row"}, h("a", {href: `${at}#${classId(one)}`, class: "mono"}, one.cache), " ", kindLabel(one.kind),
+					one.proves_coherency ? null : h("div", {class: "small caution"}, "cannot prove coherency")),
+				one.columns.map((column, i) => cell(column, one.proves_coherency,
+					runs.filter((run) => run.cache === one.cache && run.kind === one.kind && run.column === i)))))))),
+		notes(compare),
+	];
+}
