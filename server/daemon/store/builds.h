@@ -1,0 +1,25 @@
+/* builds.h - the tables build and build_file. */
+#pragma once
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct db;
+struct err;
+struct jx_errors;
+
+/* What a submitter says of a build; NULL where it says nothing. */
+struct build_new {
+	const char *name, *release, *build_id, *arch, *description, *cmdline;
+	const char *config_sha256, *compiler, *series, *revision;
+	json_t *files; /* {"kernel": SHA256, ...}, or NULL */
+};
+
+/* Make it, or find that it is there with equal content (*old). Files that are not there become complaints at
+ * "/files/ROLE". Returns its id; 0 when there are complaints; -1 with *err (ERR_CONFLICT: the name has another content). */
+int64_t build_create(struct db *db, const struct build_new *build, int64_t now_us, bool *old,
+                     struct jx_errors *errors, struct err *err);
+
+/* One build as docs/API.md has it, or up to limit of them, newest first, with ids below before. NULL with *err. */
+json_t *build_get(struct db *db, int64_t id, struct err *err);
+json_t *builds_list(struct db *db, int64_t before, int64_t limit, struct err *err);
