@@ -5,6 +5,8 @@
 #pragma once
 #include <stdint.h>
 
+#define SSE_STREAMS_MAX 128
+
 struct http_req;
 
 /* Reply with the events of a job and a run (0: of all), from behind Last-Event-ID or ?after=, else from now on.

@@ -1,0 +1,15 @@
+#include "server/daemon/http/routes.h"
+
+const struct http_route *const http_routes[] = {
+	http_boards_routes,
+	http_builds_routes,
+	http_compare_routes,
+	http_events_routes,
+	http_files_routes,
+	http_jobs_routes,
+	http_results_routes,
+	http_runs_routes,
+	http_service_routes,
+	http_suites_routes,
+	NULL,
+};
