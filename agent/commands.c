@@ -70,15 +70,16 @@ static int run_leg(const struct leg *leg, const struct request *req, const char 
                    bool follow)
 {
 	struct err err = {0};
+	SCOPED_FD bell = -1;
 	int rc;
 
-	if (start_leg(leg, req, text, len, worker_main, &err) < 0)
+	if (start_leg(leg, req, text, len, worker_main, &bell, &err) < 0)
 		return refuse(&err);
 	if (print_json(json_pack("{s:b, s:s}", "ok", 1, "dir", leg->dir)) != 0)
 		return FOLLOW_GONE;
 	if (!follow)
 		return 0;
-	rc = follow_leg(leg, 0, STDOUT_FILENO, &err);
+	rc = follow_leg(leg, 0, STDOUT_FILENO, bell, &err);
 	return rc < 0 ? complain(&err) : rc;
 }
 
@@ -108,7 +109,7 @@ int command_follow(const struct options *opt)
 
 	if (leg_parse(&leg, opt->root, opt->leg, &err) < 0)
 		return complain(&err);
-	rc = follow_leg(&leg, opt->from, STDOUT_FILENO, &err);
+	rc = follow_leg(&leg, opt->from, STDOUT_FILENO, -1, &err);
 	if (rc == FOLLOW_NO_LEG)
 		(void)err_set(&err, ERR_NOTFOUND, "%s: no such leg", leg.dir);
 	leg_release(&leg);

@@ -8,6 +8,7 @@
 
 struct events {
 	struct journal *journal; /* owned */
+	int bell; /* owned: a byte goes out behind each line, for a follower; -1, as at first: nobody listens */
 	bool failed;
 	struct err err; /* why */
 };

@@ -12,8 +12,8 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
-/* How long to wait for news before looking again. inotify tells of each line, and of the worker's death, when its
- * descriptor closes; the look is for the moment in between, and for kernels without inotify. */
+/* How long to wait for news before looking again. The bell and inotify tell of each line and of the worker's death;
+ * the look is for the moment between a descriptor's end and the lock's, and for kernels without inotify. */
 #define WAIT_FIRST_MS 1
 #define WAIT_POLL_MS  50
 #define WAIT_WATCH_MS 1000
@@ -22,7 +22,7 @@ static const char last_event[] = "{\"ev\":\"agent-finished\"";
 
 struct follower {
 	const struct leg *leg;
-	int fd, out, watch; /* watch: inotify, or -1 */
+	int fd, out, news; /* news: the bell, or inotify, or -1 */
 	int64_t at;         /* offset behind the last whole line written */
 	bool finished;      /* that line was agent-finished */
 	int wait_ms;
@@ -94,24 +94,26 @@ static void look_back(struct follower *f)
 /* Wait for the journal or the reader. Returns false when the reader is gone. */
 static bool await(struct follower *f)
 {
-	int most = f->watch >= 0 ? WAIT_WATCH_MS : WAIT_POLL_MS;
-	struct pollfd fds[] = {{.fd = f->out}, {.fd = f->watch, .events = POLLIN}};
+	int most = f->news >= 0 ? WAIT_WATCH_MS : WAIT_POLL_MS;
+	struct pollfd fds[] = {{.fd = f->out}, {.fd = f->news, .events = POLLIN}};
 	char news[1024];
 
 	(void)poll(fds, 2, f->wait_ms);
 	f->wait_ms = f->wait_ms * 2 > most ? most : f->wait_ms * 2;
 	if (fds[1].revents) {
 		f->wait_ms = WAIT_FIRST_MS;
-		(void)!read(f->watch, news, sizeof(news));
+		/* The bell's end is heard once: the worker's lock must go, and is looked for, soon. */
+		if (read(f->news, news, sizeof(news)) == 0)
+			f->news = -1;
 	}
 	return !(fds[0].revents & (POLLERR | POLLHUP | POLLNVAL));
 }
 
 static int follow(struct follower *f)
 {
+	bool alive = true;
+
 	for (;;) {
-		/* In this order: what a worker wrote before it died is there once its lock is free. */
-		bool alive = leg_alive(f->leg);
 		int n = pump(f);
 
 		if (n < 0)
@@ -122,23 +124,28 @@ static int follow(struct follower *f)
 			return FOLLOW_DEAD;
 		if (n > 0)
 			f->wait_ms = WAIT_FIRST_MS;
-		if (!await(f))
+		/* A worker that is dead here may have written since the pump: that is pumped before the verdict. */
+		alive = leg_alive(f->leg);
+		if (alive && !await(f))
 			return FOLLOW_GONE;
 	}
 }
 
 static int follow_watched(struct follower *f, struct err *err)
 {
-	SCOPED_FD watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	SCOPED_FD watch = -1;
 	int rc;
 
-	if (watch >= 0 && inotify_add_watch(watch, f->leg->journal, IN_MODIFY | IN_CLOSE_WRITE) >= 0)
-		f->watch = watch;
+	if (f->news < 0) {
+		watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+		if (watch >= 0 && inotify_add_watch(watch, f->leg->journal, IN_MODIFY | IN_CLOSE_WRITE) >= 0)
+			f->news = watch;
+	}
 	rc = follow(f);
 	return rc < 0 ? err_errno(err, ERR_IO, "%s", f->leg->journal) : rc;
 }
 
-int follow_leg(const struct leg *leg, int64_t from, int out, struct err *err)
+int follow_leg(const struct leg *leg, int64_t from, int out, int bell, struct err *err)
 {
 	static struct follower f;
 	SCOPED_FD fd = -1;
@@ -152,7 +159,7 @@ int follow_leg(const struct leg *leg, int64_t from, int out, struct err *err)
 	if (from > st.st_size)
 		return err_set(err, ERR_INVALID, "--from %" PRId64 ": the journal has %" PRId64 " bytes", from,
 		               (int64_t)st.st_size);
-	f = (struct follower){.leg = leg, .fd = fd, .out = out, .watch = -1, .at = from, .wait_ms = WAIT_FIRST_MS};
+	f = (struct follower){.leg = leg, .fd = fd, .out = out, .news = bell, .at = from, .wait_ms = WAIT_FIRST_MS};
 	look_back(&f);
 	return follow_watched(&f, err);
 }

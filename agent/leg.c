@@ -1,8 +1,10 @@
 #include "agent/leg.h"
 
+#include "agent/procs.h"
 #include "common/err.h"
 #include "common/fsio.h"
 #include "common/scoped.h"
+#include "common/timeus.h"
 #include "common/xalloc.h"
 
 #include <errno.h>
@@ -15,6 +17,9 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
+
+#define END_US (10 * 1000000) /* a test gets two seconds, then it is killed */
 
 void leg_init(struct leg *leg, const char *root, int64_t run, int64_t attempt, int64_t number)
 {
@@ -94,24 +99,26 @@ int root_lock(const char *root, struct err *err)
 	return take_fd(&fd);
 }
 
+/* Written in place, always as long, within one sector: there is the old number or the new one, and one sync does. */
 int root_fence(const char *root, int64_t fence, struct err *err)
 {
 	SCOPED_STR path = xasprintf("%s/fence", root);
-	struct err why = {0};
-	SCOPED_STR text = fs_read_file(path, 64, NULL, &why);
-	int64_t seen = text ? strtoll(text, NULL, 10) : 0;
-	char line[32];
-	int len;
+	SCOPED_FD fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	char line[24] = "";
+	int64_t seen;
 
-	if (!text && why.kind != ERR_NOTFOUND)
-		return err_set(err, why.kind, "%s", why.text);
+	if (fd < 0 || pread(fd, line, sizeof(line) - 1, 0) < 0)
+		return err_errno(err, ERR_IO, "%s", path);
+	seen = strtoll(line, NULL, 10);
 	if (fence < seen)
 		return err_set(err, ERR_DENIED, "stale fence %" PRId64 ": %" PRId64 " was seen", fence,
 		               seen);
-	if (text && fence == seen)
+	if (fence == seen)
 		return 0;
-	len = snprintf(line, sizeof(line), "%" PRId64 "\n", fence);
-	return fs_replace_file(path, line, (size_t)len, 0640, err);
+	(void)snprintf(line, sizeof(line), "%019" PRId64 "\n", fence);
+	if (pwrite(fd, line, strlen(line), 0) != (ssize_t)strlen(line) || fdatasync(fd) < 0)
+		return err_errno(err, ERR_IO, "%s", path);
+	return 0;
 }
 
 int leg_lock(const struct leg *leg, struct err *err)
@@ -155,6 +162,55 @@ int leg_cancel(const struct leg *leg, struct err *err)
 	return signal_worker(leg, (pid_t)pid, err);
 }
 
+/* A worker takes its work directory away when it ends; where one is left, a test may be left too. */
+static void kill_leftovers(const struct leg *leg)
+{
+	SCOPED_STR setting = xasprintf("TMPDIR=%s/", leg->work);
+	struct stat st;
+
+	if (stat(leg->work, &st) < 0)
+		return;
+	procs_kill_by_env(setting);
+	remove_tree(leg->work);
+}
+
+static int end_leg(const struct leg *leg, struct err *err)
+{
+	const struct timespec pause = {.tv_nsec = 5000000};
+	const int64_t end = time_mono_us() + END_US;
+
+	if (leg_alive(leg) && leg_cancel(leg, err) < 0)
+		return -1;
+	while (leg_alive(leg) && time_mono_us() < end)
+		(void)nanosleep(&pause, NULL);
+	if (leg_alive(leg))
+		return err_set(err, ERR_CONFLICT, "%s: its worker does not end", leg->dir);
+	kill_leftovers(leg);
+	return 0;
+}
+
+int leg_take_over(int root, const struct leg *leg, struct err *err)
+{
+	const char *name = strrchr(leg->dir, '/') + 1;
+	SCOPED_STR line = xasprintf("%s\n", name);
+	char last[64] = "";
+	struct leg other;
+	int rc;
+
+	if (pread(root, last, sizeof(last) - 1, 0) < 0)
+		return err_errno(err, ERR_IO, "%s/lock", leg->root);
+	last[strcspn(last, "\n")] = '\0';
+	if (strcmp(last, name) != 0 && leg_parse(&other, leg->root, last, NULL) == 0) {
+		rc = end_leg(&other, err);
+		leg_release(&other);
+		if (rc < 0)
+			return -1;
+	}
+	if (pwrite(root, line, strlen(line), 0) < 0 || ftruncate(root, (off_t)strlen(line)) < 0)
+		return err_errno(err, ERR_IO, "%s/lock", leg->root);
+	return 0;
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
 {
 	(void)st;
@@ -180,6 +236,7 @@ int leg_clean(const struct leg *leg, struct err *err)
 		return -1;
 	if (leg_alive(leg))
 		return err_set(err, ERR_CONFLICT, "%s: its worker is alive", leg->dir);
+	kill_leftovers(leg);
 	remove_tree(leg->dir);
 	if (stat(leg->dir, &st) == 0)
 		return err_set(err, ERR_IO, "%s: not everything could be removed", leg->dir);

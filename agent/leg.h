@@ -1,6 +1,6 @@
 /* leg.h - where one leg (one agent session inside an attempt) lives below the agent's root, and who may start it.
  *
- *   ROOT/lock                    held while a leg is started or removed
+ *   ROOT/lock                    held while a leg is started or removed; the name of the last leg is in it
  *   ROOT/fence                   the highest fencing number seen
  *   ROOT/runs/RUN.ATTEMPT.LEG/   request.json, journal.ndjson, work/ and
  *                     lock       flock held while the worker lives; the worker's pid is in it
@@ -39,6 +39,11 @@ int leg_lock(const struct leg *leg, struct err *err);
 
 /* Ask the worker to end. Returns 0 also when it has ended; -1 with *err (ERR_NOTFOUND: no such leg). */
 int leg_cancel(const struct leg *leg, struct err *err);
+
+/* Make leg the one that ROOT/lock (descriptor root) names. The leg that was named before is over: a worker that still
+ * lives is made to end, and what a dead one left running is killed; a board has one worker. Returns 0, or -1 with *err
+ * (ERR_CONFLICT: it would not end). */
+int leg_take_over(int root, const struct leg *leg, struct err *err);
 
 /* Remove the leg's directory. Refused while a worker lives (ERR_CONFLICT); none there is fine. */
 int leg_clean(const struct leg *leg, struct err *err);

@@ -14,8 +14,7 @@ void start_ready(struct start_fds *fds, const struct err *why)
 {
 	/* The root's lock goes first: whoever was told "ready" may start the next leg at once. */
 	(void)close(fds->root);
-	(void)!write(fds->ready, why ? why->text : "", why ? strlen(why->text) + 1 : 1);
-	(void)close(fds->ready);
+	(void)!write(fds->bell, why ? why->text : "", why ? strlen(why->text) + 1 : 1);
 }
 
 /* From here on nothing of the SSH session is left in the process: not its terminal, group, streams or directory. */
@@ -59,42 +58,48 @@ static int await(int fd, struct err *err)
 		if (n <= 0)
 			break;
 		have += (size_t)n;
+		if (text[0] == '\0')
+			return 0;
 		if (text[have - 1] == '\0')
-			return have == 1 ? 0 : err_set(err, ERR_IO, "%s", text);
+			return err_set(err, ERR_IO, "%s", text);
 	}
 	return err_set(err, ERR_CLOSED, "the worker ended before it was ready");
 }
 
-static int launch(const struct leg *leg, const struct request *req, int root, start_fn *work,
+static int launch(const struct leg *leg, const struct request *req, int root, start_fn *work, int *bell,
                   struct err *err)
 {
 	SCOPED_FD lock = leg_lock(leg, err);
 	struct start_fds fds = {.root = root, .lock = lock};
-	SCOPED_FD ready = -1;
-	int pair[2], status = 0, rc;
+	SCOPED_FD listen = -1;
+	int pair[2], rc;
 	pid_t pid;
 
 	if (lock < 0)
 		return -1;
 	if (pipe2(pair, O_CLOEXEC) < 0)
 		return err_errno(err, ERR_IO, "pipe");
-	ready = pair[0];
-	fds.ready = pair[1];
+	listen = pair[0];
+	fds.bell = pair[1];
+	(void)fcntl(fds.bell, F_SETFL, O_NONBLOCK);
 	pid = fork();
 	if (pid == 0) {
-		(void)close(pair[0]);
+		(void)close(listen);
 		detach(leg, req, &fds, work);
 	}
 	rc = pid < 0 ? err_errno(err, ERR_IO, "fork") : 0;
-	(void)close(pair[1]);
+	(void)close(fds.bell);
 	if (rc == 0)
-		rc = await(ready, err);
+		rc = await(listen, err);
 	if (pid > 0)
-		(void)waitpid(pid, &status, 0);
+		(void)waitpid(pid, NULL, 0);
+	if (rc == 0)
+		*bell = take_fd(&listen);
 	return rc;
 }
 
-/* The leg exists: then it must be for the same request. */
+/* The leg exists: then it must be for the same request. request.json is not synced: after a power cut it may be torn,
+ * and then the worker is dead whatever it was asked for. */
 static int join(const struct leg *leg, const struct request *req, struct err *err)
 {
 	size_t len = 0;
@@ -103,18 +108,28 @@ static int join(const struct leg *leg, const struct request *req, struct err *er
 	bool same;
 
 	if (!text || request_parse(&there, text, len, err) < 0)
-		return text ? err_context(err, "%s", leg->request) : -1;
+		return leg_alive(leg) ? err_context(err, "%s", leg->request) : 0;
 	same = request_same(&there, req);
 	request_release(&there);
 	return same ? 0 : err_set(err, ERR_CONFLICT, "%s is there for another request", leg->dir);
 }
 
+static int keep_request(const struct leg *leg, const char *text, size_t len, struct err *err)
+{
+	SCOPED_FD fd = open(leg->request, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+
+	if (fd < 0)
+		return err_errno(err, ERR_IO, "%s", leg->request);
+	return fs_write_all(fd, text, len, err) < 0 ? err_context(err, "%s", leg->request) : 0;
+}
+
 int start_leg(const struct leg *leg, const struct request *req, const char *text, size_t len, start_fn *work,
-              struct err *err)
+              int *bell, struct err *err)
 {
 	SCOPED_FD root = -1;
 
-	if (fs_mkdirs(leg->dir, err) < 0)
+	*bell = -1;
+	if (fs_mkdirs(leg->root, err) < 0)
 		return -1;
 	root = root_lock(leg->root, err);
 	if (root < 0)
@@ -125,7 +140,9 @@ int start_leg(const struct leg *leg, const struct request *req, const char *text
 		return -1;
 	if (leg_exists(leg))
 		return 0;
-	if (fs_mkdirs(leg->dir, err) < 0 || fs_replace_file(leg->request, text, len, 0640, err) < 0)
+	if (leg_take_over(root, leg, err) < 0)
 		return -1;
-	return launch(leg, req, root, work, err);
+	if (fs_mkdirs(leg->dir, err) < 0 || keep_request(leg, text, len, err) < 0)
+		return -1;
+	return launch(leg, req, root, work, bell, err);
 }

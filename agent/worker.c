@@ -6,12 +6,14 @@
 #include "agent/testrun.h"
 #include "common/fsio.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void on_complaint(void *arg, const char *kind, const char *text)
@@ -53,7 +55,7 @@ static void put_started(struct session *s)
 	                     (int)getpid(), "boot_id", boot_id, "release", release));
 }
 
-static int begin(struct session *s, int lock)
+static int begin(struct session *s, const struct start_fds *fds)
 {
 	char pid[24];
 	int len = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
@@ -62,10 +64,10 @@ static int begin(struct session *s, int lock)
 	s->signals = open_signals();
 	if (s->signals < 0)
 		return err_errno(&s->events.err, ERR_IO, "signalfd");
-	if (ftruncate(lock, 0) < 0 || fs_write_all(lock, pid, (size_t)len, NULL) < 0)
+	if (ftruncate(fds->lock, 0) < 0 || fs_write_all(fds->lock, pid, (size_t)len, NULL) < 0)
 		return err_errno(&s->events.err, ERR_IO, "%s", s->leg->lock);
-	if (fs_mkdirs(s->leg->work, &s->events.err) < 0)
-		return -1;
+	if (mkdir(s->leg->work, 0755) < 0 && errno != EEXIST)
+		return err_errno(&s->events.err, ERR_IO, "%s", s->leg->work);
 	if (events_open(&s->events, s->leg->journal) < 0)
 		return -1;
 	put_started(s);
@@ -82,19 +84,19 @@ static void put_finished(struct session *s)
 	events_put(&s->events, "agent-finished",
 	           json_pack("{s:s, s:s, s:I}", "outcome", outcome, "detail", why.text, "tests",
 	                     (json_int_t)s->finished));
-	events_sync(&s->events);
 }
 
 int worker_main(const struct leg *leg, const struct request *req, struct start_fds *fds)
 {
-	struct session s = {.leg = leg, .req = req, .signals = -1, .id = -1};
+	struct session s = {.leg = leg, .req = req, .events = {.bell = -1}, .signals = -1, .id = -1};
 	int failed;
 
-	if (begin(&s, fds->lock) < 0) {
+	if (begin(&s, fds) < 0) {
 		start_ready(fds, &s.events.err);
 		return 1;
 	}
 	start_ready(fds, NULL);
+	s.events.bell = fds->bell;
 	s.kmsg = kmsg_open(on_complaint, &s);
 	events_put(&s.events, "facts", json_pack("{s:o}", "facts", facts_read()));
 	for (size_t i = 0; i < req->count && !s.cancelled && !s.events.failed; i++) {
