@@ -1,0 +1,217 @@
+#include "server/daemon/plan/submission.h"
+
+#include "common/cacheclass.h"
+#include "common/jx.h"
+#include "common/scoped.h"
+#include "common/xalloc.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define COUNT(a) (sizeof(a) / sizeof(*(a)))
+
+static void complain_about_class(const char *name, const char *pointer, struct jx_errors *errors)
+{
+	if (cache_class_parse(name) == CACHE_UNKNOWN)
+		jx_complain(errors, pointer,
+		            "no such cache class '%s': it is vivt, vipt-aliasing, "
+		            "vipt-nonaliasing, pipt or none",
+		            name);
+}
+
+static void check_builds(json_t *builds, const char *pointer, struct jx_errors *errors)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(builds, i, item)
+	{
+		SCOPED_STR at = xasprintf("%s/%zu", pointer, i);
+
+		if (json_is_integer(item) ? json_integer_value(item) < 1
+		                          : !json_is_string(item) || json_string_length(item) == 0)
+			jx_complain(errors, at, "must be the id or the name of a build");
+	}
+}
+
+static void check_builds_of_class(struct submission *s, const char *class, json_t *builds,
+                                  struct jx_errors *errors)
+{
+	SCOPED_STR at = xasprintf("/builds_by_cache/%.64s", class);
+	size_t n = json_array_size(builds);
+
+	complain_about_class(class, at, errors);
+	if (!json_is_array(builds) || n < 1 || n > SUBMISSION_COLUMNS) {
+		jx_complain(errors, at, "must be an array of 1 to %d builds", SUBMISSION_COLUMNS);
+		return;
+	}
+	check_builds(builds, at, errors);
+	if (s->columns == 0)
+		s->columns = n;
+	else if (s->columns != n)
+		jx_complain(errors, at, "has %zu builds where a class before it has %zu", n,
+		            s->columns);
+}
+
+static bool given(json_t *doc, const char *field)
+{
+	json_t *value = json_object_get(doc, field);
+
+	return value && !json_is_null(value);
+}
+
+/* Which builds: exactly one of the two ways to say it. Sets the number of columns. */
+static void check_columns(struct submission *s, json_t *doc, struct jx_errors *errors)
+{
+	bool plain = given(doc, "builds"), by_cache = given(doc, "builds_by_cache");
+	const char *class;
+	json_t *builds;
+
+	if (plain && by_cache)
+		jx_complain(errors, "/builds_by_cache", "give builds or builds_by_cache, not both");
+	else if (!plain && !by_cache)
+		jx_complain(errors, "/builds", "is required: builds or builds_by_cache");
+	if (s->builds) {
+		check_builds(s->builds, "/builds", errors);
+		s->columns = json_array_size(s->builds);
+	} else if (s->builds_by_cache) {
+		json_object_foreach(s->builds_by_cache, class, builds)
+		{
+			check_builds_of_class(s, class, builds, errors);
+		}
+	}
+}
+
+static void check_labels(const struct submission *s, struct jx_errors *errors)
+{
+	json_t *item;
+	size_t i;
+
+	if (!s->labels || !jx_strings(s->labels, 64, "/labels", errors))
+		return;
+	if (s->columns != 0 && json_array_size(s->labels) != s->columns)
+		jx_complain(errors, "/labels", "has %zu labels for %zu builds",
+		            json_array_size(s->labels), s->columns);
+	json_array_foreach(s->labels, i, item)
+	{
+		for (size_t k = 0; k < i; k++) {
+			SCOPED_STR at = xasprintf("/labels/%zu", i);
+
+			if (json_equal(item, json_array_get(s->labels, k)))
+				jx_complain(errors, at, "'%s' is there twice",
+				            json_string_value(item));
+		}
+	}
+}
+
+static void check_kind(const char *kind, const char *pointer, struct jx_errors *errors)
+{
+	static const char *const kinds[] = {"physical", "qemu", "emulated", "host"};
+
+	for (size_t i = 0; i < COUNT(kinds); i++)
+		if (strcmp(kinds[i], kind) == 0)
+			return;
+	jx_complain(errors, pointer, "no such kind '%s': it is physical, qemu, emulated or host",
+	            kind);
+}
+
+/* Each string of a selector's member; when an item is no string, *list becomes NULL so that nothing is matched with it. */
+static void check_words(json_t **list, const char *pointer,
+                        void (*check)(const char *, const char *, struct jx_errors *),
+                        struct jx_errors *errors)
+{
+	json_t *item;
+	size_t i;
+
+	if (!jx_strings(*list, 64, pointer, errors)) {
+		*list = NULL;
+		return;
+	}
+	json_array_foreach(*list, i, item)
+	{
+		SCOPED_STR at = xasprintf("%s/%zu", pointer, i);
+
+		if (check)
+			check(json_string_value(item), at, errors);
+	}
+}
+
+static void read_selector(struct submission *s, struct jx_errors *errors)
+{
+	static const struct jx_field fields[] = {
+		{"cache", JX_ARRAY, false, 1, 16, offsetof(struct submission, cache)},
+		{"names", JX_ARRAY, false, 1, 1000, offsetof(struct submission, names)},
+		{"tags", JX_ARRAY, false, 1, 64, offsetof(struct submission, tags)},
+		{"kinds", JX_ARRAY, false, 1, 16, offsetof(struct submission, kinds)},
+	};
+
+	if (!s->boards)
+		return;
+	(void)jx_read(s->boards, fields, COUNT(fields), s, "/boards", errors);
+	check_words(&s->cache, "/boards/cache", complain_about_class, errors);
+	check_words(&s->names, "/boards/names", NULL, errors);
+	check_words(&s->tags, "/boards/tags", NULL, errors);
+	check_words(&s->kinds, "/boards/kinds", check_kind, errors);
+}
+
+static void read_limits(struct submission *s, json_t *limits, struct jx_errors *errors)
+{
+	static const struct jx_field fields[] = {
+		{"boot_s", JX_INT, false, 1, 3600, offsetof(struct submission, boot_s)},
+		{"run_s", JX_INT, false, 1, 7L * 86400, offsetof(struct submission, run_s)},
+		{"ttl_s", JX_INT, false, 1, 30L * 86400, offsetof(struct submission, ttl_s)},
+	};
+
+	if (limits)
+		(void)jx_read(limits, fields, COUNT(fields), s, "/limits", errors);
+}
+
+static json_t *read_fields(json_t *doc, struct submission *s, struct jx_errors *errors)
+{
+	struct outer {
+		struct submission s;
+		json_t *limits;
+	} out = {.s = *s};
+	static const struct jx_field fields[] = {
+		{"name", JX_STRING, false, 1, 200, offsetof(struct outer, s.name)},
+		{"builds", JX_ARRAY, false, 1, SUBMISSION_COLUMNS,
+	         offsetof(struct outer, s.builds)},
+		{"builds_by_cache", JX_OBJECT, false, 1, 8,
+	         offsetof(struct outer, s.builds_by_cache)},
+		{"labels", JX_ARRAY, false, 1, SUBMISSION_COLUMNS,
+	         offsetof(struct outer, s.labels)},
+		{"boards", JX_OBJECT, true, 0, 0, offsetof(struct outer, s.boards)},
+		{"each", JX_STRING, false, 1, 16, offsetof(struct outer, s.each)},
+		{"suite", JX_STRING, true, 1, 64, offsetof(struct outer, s.suite)},
+		{"tests", JX_ARRAY, false, 1, 200, offsetof(struct outer, s.tests)},
+		{"repetitions", JX_INT, false, 1, 1000, offsetof(struct outer, s.repetitions)},
+		{"priority", JX_INT, false, -100, 100, offsetof(struct outer, s.priority)},
+		{"max_attempts", JX_INT, false, 1, 10, offsetof(struct outer, s.max_attempts)},
+		{"limits", JX_OBJECT, false, 0, 0, offsetof(struct outer, limits)},
+	};
+
+	(void)jx_read(doc, fields, COUNT(fields), &out, "", errors);
+	*s = out.s;
+	return out.limits;
+}
+
+bool submission_read(json_t *doc, struct submission *out, struct jx_errors *errors)
+{
+	struct submission s = {.each = "class",
+	                       .repetitions = 1,
+	                       .max_attempts = 3,
+	                       .boot_s = 180,
+	                       .run_s = 3600,
+	                       .ttl_s = 86400};
+
+	read_limits(&s, read_fields(doc, &s, errors), errors);
+	check_columns(&s, doc, errors);
+	check_labels(&s, errors);
+	read_selector(&s, errors);
+	if (strcmp(s.each, "class") != 0 && strcmp(s.each, "board") != 0)
+		jx_complain(errors, "/each", "must be class or board");
+	if (s.tests && !jx_strings(s.tests, 128, "/tests", errors))
+		s.tests = NULL;
+	*out = s;
+	return jx_ok(errors);
+}
