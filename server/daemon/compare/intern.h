@@ -1,0 +1,12 @@
+/* intern.h - each text kept once, so that equal texts have equal addresses. Not locked. */
+#pragma once
+#include <stddef.h>
+
+struct intern {
+	char **slots; /* owned, as are the texts; size is a power of two */
+	size_t size, count;
+};
+
+/* The one copy of text, valid until intern_release(). */
+const char *intern_text(struct intern *table, const char *text);
+void intern_release(struct intern *table);
