@@ -108,6 +108,7 @@ CREATE TABLE result (
 	time INTEGER NOT NULL,
 	UNIQUE (run, attempt, test_id, cell)
 ) STRICT;
+CREATE INDEX result_verdict ON result (run, attempt, verdict) WHERE cell = ''; -- counts, for lists of runs and jobs
 
 CREATE TABLE evidence (
 	id INTEGER PRIMARY KEY,
