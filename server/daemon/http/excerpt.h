@@ -1,8 +1,11 @@
-/* excerpt.h - the part of an attempt's log that is about one test. Pure. */
+/* excerpt.h - the part of an attempt's log that is about one test. Pure.
+ * A line of the log begins with its wall time (docs/WIRE.md, section 5); tests run one after the other, so a time is
+ * enough to know whose line it is. */
 #pragma once
 #include <stdint.h>
 
 #define EXCERPT_MAX 16384 /* bytes; of more, the first and the last half are given */
 
-/* The lines of log from the first that names test to the last, and a few around. "" when none does. The caller frees. */
-char *log_excerpt(const char *log, const char *test, int64_t rep);
+/* The lines of log from from_us to to_us, and a second around; a line without a time goes with the one before it.
+ * The caller frees it. */
+char *log_excerpt(const char *log, int64_t from_us, int64_t to_us);

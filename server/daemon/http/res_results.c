@@ -166,37 +166,31 @@ static int results_get(struct http_req *req, struct err *err)
 	return items ? http_reply_page(req, &page, items, "id") : -1;
 }
 
-/* What the log of the attempt says around the test; "" when there is none. */
-static json_t *excerpt_json(struct http_req *req, const json_t *result)
+/* What the log of the attempt says about the test; "" when there is none. */
+static json_t *excerpt_json(struct http_req *req, const struct result_window *w)
 {
-	SCOPED_STR path =
-		xasprintf("%s/runs/%lld/%lld/run.log", req->ctx->state_dir,
-	                  (long long)json_integer_value(json_object_get(result, "run")),
-	                  (long long)json_integer_value(json_object_get(result, "attempt")));
+	SCOPED_STR path = xasprintf("%s/runs/%" PRId64 "/%" PRId64 "/run.log", req->ctx->state_dir,
+	                            w->run, w->attempt);
 	size_t len = 0;
 	SCOPED_STR log = fs_read_file(path, LOG_MAX, &len, NULL);
-	SCOPED_STR text = NULL;
-	json_t *value;
+	SCOPED_STR text = log ? log_excerpt(log, w->from_us, w->to_us) : NULL;
+	json_t *value = text ? json_string(text) : NULL;
 
-	if (!log)
-		return json_string("");
-	text = log_excerpt(log, json_string_value(json_object_get(result, "test")),
-	                   json_integer_value(json_object_get(result, "rep")));
-	value = json_string(text);
 	return value ? value : json_string("");
 }
 
 static int result_get(struct http_req *req, struct err *err)
 {
+	struct result_window window;
 	json_t *result;
 	int64_t id;
 
-	if (http_id(req, "result", &id) < 0)
+	if (http_id(req, "result", &id) < 0 || result_window(req->db, id, &window, err) < 0)
 		return -1;
 	result = result_view(req->db, id, err);
 	if (!result)
 		return -1;
-	(void)json_object_set_new(result, "log_excerpt", excerpt_json(req, result));
+	(void)json_object_set_new(result, "log_excerpt", excerpt_json(req, &window));
 	return http_reply_json(req, 200, result);
 }
 
