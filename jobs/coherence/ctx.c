@@ -1,0 +1,162 @@
+#include "ctx.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* One page with fences, so that reading into it never touches a neighbour's VMA. */
+static uint8_t *fenced_page(void)
+{
+	void *slots = slots_reserve(1);
+	void *page;
+
+	if (slots == NULL)
+		return NULL;
+	page = mmap(slot_at(slots, 0, 0), PAGE_BYTES, PROT_READ | PROT_WRITE,
+	            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	if (page == MAP_FAILED)
+		return NULL;
+	memset(page, 0, PAGE_BYTES);
+	return page;
+}
+
+int ctx_init(struct ctx *ctx)
+{
+	size_t evict = ctx->class_bits == CLASS_VIPT_ALIASING ? EVICT_BYTES_LARGE : EVICT_BYTES;
+
+	if (sysconf(_SC_PAGESIZE) != (long)PAGE_BYTES)
+		return ctx_skip(ctx, REASON_NOT_APPLICABLE, "pages are not 4 KiB");
+	if (machine_init(evict, &ctx->quiet) < 0)
+		return ctx_error(ctx, "preparing the processor");
+	ctx->self_mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	if (ctx->self_mem < 0)
+		return ctx_error(ctx, "/proc/self/mem");
+	ctx->buffer = fenced_page();
+	ctx->source = fenced_page();
+	if (ctx->buffer == NULL || ctx->source == NULL)
+		return ctx_error(ctx, "memory for buffers");
+	return 0;
+}
+
+uint16_t ctx_generation(struct ctx *ctx)
+{
+	if (++ctx->generation >= GENERATION_FIXED)
+		ctx->generation = 1;
+	return ctx->generation;
+}
+
+struct stamp ctx_stamp(const struct ctx *ctx, enum writer writer, uint16_t generation,
+                       unsigned int page)
+{
+	return (struct stamp){.generation = generation,
+	                      .page = (uint16_t)page,
+	                      .nonce = ctx->nonce,
+	                      .writer = (uint8_t)writer};
+}
+
+static void stop(struct ctx *ctx, enum verdict verdict, enum reason reason, const char *format,
+                 va_list args)
+{
+	struct report *report = ctx->report;
+
+	if (report->stop != VERDICT_PASS)
+		return;
+	(void)vsnprintf(report->detail, sizeof(report->detail), format, args);
+	report->stop_reason = reason;
+	report->stop = verdict;
+}
+
+int ctx_skip(struct ctx *ctx, enum reason reason, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	stop(ctx, VERDICT_SKIP, reason, format, args);
+	va_end(args);
+	return -1;
+}
+
+int ctx_error(struct ctx *ctx, const char *format, ...)
+{
+	int error = errno;
+	char text[DETAIL_MAX];
+	va_list args;
+
+	if (ctx->report->stop != VERDICT_PASS)
+		return -1;
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (error != 0)
+		(void)snprintf(ctx->report->detail, DETAIL_MAX, "%.160s: %.60s", text,
+		               strerror(error));
+	else
+		(void)snprintf(ctx->report->detail, DETAIL_MAX, "%s", text);
+	ctx->report->stop_reason = REASON_ERRNO;
+	ctx->report->stop = VERDICT_ERROR;
+	return -1;
+}
+
+void ctx_note(struct ctx *ctx, const char *format, ...)
+{
+	struct report *report = ctx->report;
+	size_t length = strlen(report->detail);
+	va_list args;
+
+	if (report->stop != VERDICT_PASS)
+		return;
+	if (length > 0 && length + 3 < DETAIL_MAX) {
+		memcpy(report->detail + length, "; ", 3);
+		length += 2;
+	}
+	va_start(args, format);
+	(void)vsnprintf(report->detail + length, DETAIL_MAX - length, format, args);
+	va_end(args);
+}
+
+void ctx_skip_cell(struct ctx *ctx, unsigned int cell, enum reason reason)
+{
+	ctx->report->cells[cell].skip = reason;
+}
+
+void ctx_skip_variant(struct ctx *ctx, unsigned int variant, enum reason reason)
+{
+	for (unsigned int cell = 0; cell < ctx->report->cell_count; cell++) {
+		if (test_cell(ctx->test, cell).variant == variant)
+			ctx_skip_cell(ctx, cell, reason);
+	}
+}
+
+enum reason ctx_reason(int error)
+{
+	switch (error) {
+	case EPERM:
+	case EACCES:
+		return REASON_NOPERM;
+	case ENOSYS:
+		return REASON_NOSYS;
+	case ENODEV:
+	case ENXIO:
+	case ENOENT:
+		return REASON_NOCONFIG;
+	case ENOMEM:
+	case ENOSPC:
+		return REASON_NO_MEMORY;
+	default:
+		return REASON_NONE;
+	}
+}
+
+int ctx_cannot(struct ctx *ctx, const char *what)
+{
+	int error = errno;
+	enum reason reason = ctx_reason(error);
+
+	if (reason == REASON_NONE)
+		return ctx_error(ctx, "%s", what);
+	return ctx_skip(ctx, reason, "%s: %s", what, strerror(error));
+}

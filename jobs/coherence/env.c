@@ -1,0 +1,167 @@
+#include "env.h"
+
+#include "emit.h"
+#include "json.h"
+#include "pages.h"
+#include "platform.h"
+#include "probe.h"
+#include "sha256.h"
+#include "test.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+static void put_uname(struct json *json)
+{
+	struct utsname name;
+
+	if (uname(&name) < 0)
+		return;
+	json_open_object(json, "uname");
+	json_string(json, "sysname", name.sysname);
+	json_string(json, "release", name.release);
+	json_string(json, "version", name.version);
+	json_string(json, "machine", name.machine);
+	json_close_object(json);
+}
+
+/* The first line of a file, limited; null when it cannot be read. */
+static void put_file(struct json *json, const char *key, const char *path)
+{
+	char text[2048];
+	FILE *file = fopen(path, "re");
+	size_t length = file != NULL ? fread(text, 1, sizeof(text) - 1, file) : 0;
+
+	text[length] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	json_string(json, key, file != NULL ? text : NULL);
+	if (file != NULL)
+		(void)fclose(file);
+}
+
+static void put_config_hash(struct json *json)
+{
+	static uint8_t bytes[4096];
+	struct sha256 hash;
+	uint8_t digest[SHA256_BYTES];
+	int fd = open("/proc/config.gz", O_RDONLY | O_CLOEXEC);
+	ssize_t length;
+
+	if (fd < 0) {
+		json_null(json, "config_gz_sha256");
+		return;
+	}
+	sha256_init(&hash);
+	while ((length = read(fd, bytes, sizeof(bytes))) > 0)
+		sha256_update(&hash, bytes, (size_t)length);
+	(void)close(fd);
+	sha256_final(&hash, digest);
+	json_hex(json, "config_gz_sha256", digest, sizeof(digest));
+}
+
+static void put_cpuinfo(struct json *json)
+{
+	static const struct {
+		const char *key, *field;
+	} fields[] = {
+		{"implementer", "CPU implementer"}, {"architecture", "CPU architecture"},
+		{"variant", "CPU variant"},         {"part", "CPU part"},
+		{"revision", "CPU revision"},       {"model", "model name"},
+		{"hardware", "Hardware"},
+	};
+	char value[128];
+
+	json_open_object(json, "cpuinfo");
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		platform_cpuinfo(fields[i].field, value, sizeof(value));
+		json_string(json, fields[i].key, value[0] != '\0' ? value : NULL);
+	}
+	json_close_object(json);
+}
+
+/* A size that the timing did not settle is the word "unknown", never a guess. */
+static void put_measured(struct json *json, const char *key, unsigned int value)
+{
+	if (value == 0)
+		json_string(json, key, "unknown");
+	else
+		json_unsigned(json, key, value);
+}
+
+static void put_cache(struct json *json)
+{
+	struct cache_probe probe;
+
+	probe_cache(&probe);
+	json_open_object(json, "dcache_by_timing");
+	put_measured(json, "bytes", probe.bytes);
+	put_measured(json, "line", probe.line);
+	put_measured(json, "ways", probe.ways);
+	json_string(json, "allocation", probe.allocation);
+	json_open_array(json, "picoseconds_per_load");
+	for (unsigned int i = 0; i < PROBE_SIZES; i++) {
+		json_open_object(json, NULL);
+		json_unsigned(json, "kib", 1U << (i + PROBE_FIRST_LOG2));
+		json_unsigned(json, "ps", probe.load_ps[i]);
+		json_close_object(json);
+	}
+	json_close_array(json);
+	json_close_object(json);
+}
+
+static const char *dcache_class(const struct platform *platform)
+{
+	for (unsigned int i = 0; i < CLASS_COUNT; i++) {
+		if (platform->class_bits == 1U << i)
+			return class_name(i);
+	}
+	return "unknown";
+}
+
+/* Where the kernel's addresses begin, from where ours end: a stack is near the top. */
+static void put_page_offset(struct json *json)
+{
+	int here = 0;
+	uintptr_t top = (uintptr_t)&here;
+
+	if (sizeof(top) > 4)
+		json_null(json, "page_offset_guess");
+	else
+		json_string(json, "page_offset_guess",
+		            top >= 0x80000000U ? "0xc0000000" : top >= 0x40000000U ? "0x80000000"
+		                                                                   : "0x40000000");
+}
+
+void env_emit(FILE *out)
+{
+	static char text[LINE_MAX_BYTES];
+	struct platform platform;
+	struct json json;
+
+	platform_read(&platform);
+	json_start(&json, text, sizeof(text));
+	json_open_object(&json, NULL);
+	json_string(&json, "type", "env");
+	json_string(&json, "suite", "coherence");
+	json_string(&json, "version", COHORT_VERSION);
+	put_uname(&json);
+	put_file(&json, "cmdline", "/proc/cmdline");
+	put_config_hash(&json);
+	json_string(&json, "cpu_line", platform.cpu_line[0] != '\0' ? platform.cpu_line : NULL);
+	json_string(&json, "dcache_class", dcache_class(&platform));
+	put_cpuinfo(&json);
+	json_signed(&json, "cpus", sysconf(_SC_NPROCESSORS_ONLN));
+	put_page_offset(&json);
+	json_string(&json, "colour_probe", probe_colour());
+	put_cache(&json);
+	json_bool(&json, "frame_numbers_visible", page_frame(text) != 0);
+	json_bool(&json, "root", geteuid() == 0);
+	json_close_object(&json);
+	if (json_finish(&json) < 0)
+		abort();
+	(void)fprintf(out, "%s\n", text);
+	(void)fflush(out);
+}

@@ -1,0 +1,72 @@
+#include "ledger.h"
+
+#include "dmdev.h"
+#include "loopdev.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void ledger_init(struct ledger *ledger, pid_t owner)
+{
+	memset(ledger, 0, sizeof(*ledger));
+	(void)snprintf(ledger->label, sizeof(ledger->label), LEDGER_LABEL "%ld", (long)owner);
+}
+
+struct ledger_entry *ledger_add(struct ledger *ledger, enum ledger_kind kind)
+{
+	for (unsigned int i = 0; i < LEDGER_ENTRIES; i++) {
+		struct ledger_entry *entry = &ledger->entries[i];
+
+		if (entry->kind == LEDGER_FREE) {
+			entry->kind = kind;
+			return entry;
+		}
+	}
+	return NULL;
+}
+
+static int remove_entry(struct ledger_entry *entry)
+{
+	entry->name[sizeof(entry->name) - 1] = '\0';
+	if (entry->kind == LEDGER_LOOP)
+		return loop_remove(entry->loop, entry->device, entry->inode);
+	if (entry->kind == LEDGER_MAP)
+		return dm_remove(entry->name);
+	return 0;
+}
+
+unsigned int ledger_clean(struct ledger *ledger)
+{
+	unsigned int failed = 0;
+
+	/* Backwards: a map holds the loop device below it. */
+	for (unsigned int i = LEDGER_ENTRIES; i-- > 0;) {
+		struct ledger_entry *entry = &ledger->entries[i];
+
+		if (remove_entry(entry) < 0)
+			failed++;
+		entry->kind = LEDGER_FREE;
+	}
+	return failed;
+}
+
+/* True when name has our label and the runner that it names is gone. */
+static int is_orphan(const char *name, void *context)
+{
+	const char *label = strstr(name, LEDGER_LABEL);
+	long owner;
+
+	(void)context;
+	if (label == NULL)
+		return 0;
+	owner = strtol(label + strlen(LEDGER_LABEL), NULL, 10);
+	return owner > 0 && kill((pid_t)owner, 0) < 0 && errno == ESRCH;
+}
+
+unsigned int ledger_sweep(void)
+{
+	return dm_remove_matching(is_orphan, NULL) + loop_remove_matching(is_orphan, NULL);
+}

@@ -1,0 +1,60 @@
+/* machine.h - what a test does to the processor and its caches from user space. */
+#pragma once
+#include "block.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What the process could arrange for quiet trials. */
+struct quiet {
+	bool fifo, locked, pinned;
+};
+
+struct switches {
+	uint32_t voluntary, involuntary;
+};
+
+#define EVICT_BYTES       (256U * 1024U)
+#define EVICT_BYTES_LARGE (512U * 1024U) /* for data caches of 64 KiB */
+
+/* Make this process quiet (SCHED_FIFO 50, memory locked, bound to CPU 0; each as far as we are
+ * allowed to, *quiet says which), take the eviction buffer and start the peer process that
+ * machine_switch() talks to. Call it before the test's own memory exists: what exists now is
+ * shared with the peer copy-on-write. Returns 0, or -1 with errno set. */
+int machine_init(size_t evict_bytes, struct quiet *quiet);
+
+/* Let another process run on this CPU and come back: on a VIVT cache the kernel cleans and
+ * invalidates all of it at each of the two switches. */
+void machine_switch(void);
+
+/* Push every line out of the data cache by reading other memory. */
+void machine_evict(void);
+
+/* machine_switch(), then machine_evict(): afterwards no alias of a test page is cached. */
+void machine_settle(void);
+
+/* Let the rest of the board run for a moment when it had to wait for long: a test under
+ * SCHED_FIFO would else starve the SSH server that the farm talks to. */
+void machine_breathe(void);
+
+/* Context switches of this process so far. */
+struct switches machine_switches(void);
+
+/* Microseconds on the monotonic clock. */
+uint64_t machine_now_us(void);
+
+/* Read one word of each half-line: the line is then cached, and clean. */
+void user_load(const volatile void *at);
+
+/* Read one word of each half-line, then write every word: the line is cached and dirty even
+ * in a cache that allocates on reads only. */
+void user_dirty(volatile void *at, const struct pattern *pattern);
+
+/* The same, but only the words that belong to over are written. */
+void user_dirty_over(volatile void *at, const struct pattern *pattern);
+
+/* Copy the page at va of our own memory through the kernel's alias into buffer, by
+ * /proc/self/mem. get_user_pages flushes both aliases first; the copy then leaves the
+ * kernel's lines resident and clean. fd is /proc/self/mem. Returns 0, or -1 with errno. */
+int kernel_read_own(int fd, const void *va, void *buffer);

@@ -1,0 +1,153 @@
+#include "pool.h"
+
+#include "ledger.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Candidates to choose from. The chance that one delta of four comes up less than four times
+ * in 64 is below 1 in 10^4, and a cell without pages is skipped, not passed. */
+#define CANDIDATES 64U
+
+int file_on_tmpfs(struct ctx *ctx, unsigned int index, off_t bytes)
+{
+	int fd = memfd_create(ctx->ledger->label, MFD_CLOEXEC);
+
+	(void)index;
+	if (fd < 0)
+		return ctx_cannot(ctx, "memfd_create");
+	if (ftruncate(fd, bytes) < 0)
+		return ctx_cannot(ctx, "sizing a file on tmpfs");
+	return fd;
+}
+
+int target_map(struct ctx *ctx, struct target *target, int prot, int flags)
+{
+	void *at = mmap(target->va, PAGE_BYTES, prot, flags | MAP_FIXED, target->fd,
+	                target->offset);
+
+	return at == MAP_FAILED ? ctx_cannot(ctx, "mapping a test page") : 0;
+}
+
+int target_unmap(struct ctx *ctx, struct target *target)
+{
+	(void)ctx;
+	slot_clear(target->slot, target->slot_index);
+	return 0;
+}
+
+static struct target target_new(void *slots, unsigned int index)
+{
+	struct target target = {.fd = -1, .delta = -1, .slot = slots, .slot_index = index};
+	unsigned int colour = index & COLOUR_MASK;
+
+	target.page = index;
+	target.offset = (off_t)colour * (off_t)PAGE_BYTES;
+	target.va = slot_at(slots, index, colour);
+	return target;
+}
+
+/* Map and touch a candidate and learn its frame. */
+static int candidate(struct ctx *ctx, struct target *target, pool_file_fn *make)
+{
+	int flags = make != NULL ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
+
+	if (make != NULL) {
+		target->fd = make(ctx, target->page, target->offset + (off_t)PAGE_BYTES);
+		if (target->fd < 0)
+			return -1;
+	}
+	if (target_map(ctx, target, PROT_READ | PROT_WRITE, flags) < 0)
+		return -1;
+	memset(target->va, 0, PAGE_BYTES);
+	target->pfn = page_frame(target->va);
+	if (target->pfn == 0)
+		return ctx_skip(ctx, REASON_NOPERM, "/proc/self/pagemap hides frame numbers");
+	target->delta = (int)((colour_of(target->va) ^ target->pfn) & COLOUR_MASK);
+	return 0;
+}
+
+static void target_free(struct target *target)
+{
+	slot_clear(target->slot, target->slot_index);
+	if (target->fd >= 0)
+		(void)close(target->fd);
+}
+
+static struct target *pool_add(struct pool *pool, const struct target *target)
+{
+	struct target *added = &pool->targets[pool->count];
+
+	*added = *target;
+	added->page = pool->count; /* small, so that a test can keep one source page for each */
+	added->views = pool->views[pool->count++];
+	return added;
+}
+
+static int pool_fill(struct ctx *ctx, struct pool *pool, pool_file_fn *make)
+{
+	struct target candidates[CANDIDATES];
+	unsigned int have[DELTA_COUNT] = {0};
+	unsigned int made = 0;
+	int result = 0;
+	void *slots = slots_reserve(CANDIDATES);
+
+	memset(pool, 0, sizeof(*pool));
+	if (slots == NULL)
+		return ctx_error(ctx, "reserving addresses");
+	/* All candidates live until the choice is made: a frame given back would only be
+	 * handed out again. */
+	while (made < CANDIDATES && pool->count < POOL_MAX && result == 0) {
+		struct target *target = &candidates[made];
+
+		*target = target_new(slots, made);
+		result = candidate(ctx, target, make);
+		made++;
+		if (result == 0 && have[target->delta]++ < TARGETS_PER_DELTA) {
+			pool_add(pool, target);
+			target->slot = NULL; /* the pool's now */
+		}
+	}
+	for (unsigned int i = 0; i < made; i++) {
+		if (candidates[i].slot != NULL)
+			target_free(&candidates[i]);
+	}
+	return result;
+}
+
+int pool_anon(struct ctx *ctx, struct pool *pool)
+{
+	return pool_fill(ctx, pool, NULL);
+}
+
+int pool_files(struct ctx *ctx, struct pool *pool, pool_file_fn *make)
+{
+	return pool_fill(ctx, pool, make);
+}
+
+int pool_unmapped(struct ctx *ctx, struct pool *pool, pool_file_fn *make, unsigned int count)
+{
+	void *slots = slots_reserve(count);
+
+	memset(pool, 0, sizeof(*pool));
+	if (slots == NULL)
+		return ctx_error(ctx, "reserving addresses");
+	for (unsigned int i = 0; i < count; i++) {
+		struct target fresh = target_new(slots, i);
+		struct target *target = pool_add(pool, &fresh);
+
+		target->fd = make(ctx, target->page, target->offset + (off_t)PAGE_BYTES);
+		if (target->fd < 0)
+			return -1;
+	}
+	return 0;
+}
+
+void pool_free(struct pool *pool)
+{
+	for (unsigned int i = 0; i < pool->count; i++)
+		target_free(&pool->targets[i]);
+	pool->count = 0;
+}

@@ -1,0 +1,128 @@
+/* report.h - what one test found.
+ *
+ * A report lives in memory shared by the runner and the test's process, so that whatever was
+ * found before that process died is still there. The test's side fills it in and never prints
+ * (printing would run on the cache under test); the runner's side judges and prints. */
+#pragma once
+#include "test.h"
+#include "view.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum verdict { VERDICT_PASS, VERDICT_SKIP, VERDICT_INCONCLUSIVE, VERDICT_ERROR, VERDICT_FAIL };
+
+enum reason {
+	REASON_NONE,
+	REASON_NOCONFIG,
+	REASON_NODEV,
+	REASON_NOPERM,
+	REASON_NOSYS,
+	REASON_OLD_KERNEL,
+	REASON_NO_MEMORY,
+	REASON_NOT_APPLICABLE,
+	REASON_MASKED,  /* inconclusive: another process ran in most trials */
+	REASON_NOTHING, /* inconclusive: no trial was made */
+	REASON_SIGNAL,  /* error: the test's process died */
+	REASON_TIMEOUT, /* error */
+	REASON_ERRNO,   /* error: a call that must work failed */
+	REASON_COUNT,
+};
+
+enum fault {
+	FAULT_NONE,
+	FAULT_STALE_USER,
+	FAULT_STALE_MEMORY,
+	FAULT_STALE_KERNEL,
+	FAULT_LOST_WRITE,
+	FAULT_LATE_WRITEBACK,
+	FAULT_STALE_CODE,
+	FAULT_MIXED,
+	FAULT_NOT_CACHE,
+	FAULT_COUNT,
+};
+
+/* Which views are wrong, as bits 1 << enum view_index. 0 is GGG. */
+#define SIGNATURES 8U
+
+#define MISMATCHES_MAX 8U
+#define DETAIL_MAX     240U
+
+struct cell_result {
+	uint32_t trials, bad, masked;
+	uint32_t control_trials, control_bad;
+	uint32_t signatures[SIGNATURES]; /* half-lines with each signature */
+	uint32_t code_faults;            /* calls that ran an old instruction */
+	enum reason skip;                /* REASON_NONE when it ran */
+};
+
+/* Where a page is and who looked at it. */
+struct place {
+	uint64_t va, pfn;               /* pfn 0: unknown */
+	int8_t user_colour, kernel_colour; /* -1: unknown */
+	int8_t arch_before, arch_after; /* KPF_ARCH; -1: unknown */
+	bool by_child;                  /* seen by a forked child, not by the test itself */
+};
+
+struct mismatch {
+	unsigned int cell, iteration;
+	struct place place;
+	unsigned int offset, length; /* first and all bytes from the first to the last bad one */
+	uint32_t expected[8], actual[8];
+	struct halves halves;
+	uint32_t tags[TAG_COUNT];
+	uint8_t signature; /* union over the page */
+	bool several;      /* half-lines of the page differ in their signature */
+	enum fault fault;  /* filled in by report_judge() */
+	uint32_t nvcsw, nivcsw, repeats;
+};
+
+struct report {
+	const struct test *test;
+	uint32_t seed, iterations;
+	unsigned int cell_count;
+	struct cell_result cells[CELLS_MAX];
+	unsigned int mismatch_count;
+	struct mismatch mismatches[MISMATCHES_MAX];
+	unsigned int running_cell; /* for the text when the test's process dies */
+	bool finished;             /* the test's process came to its end */
+	enum verdict stop;         /* why the whole test stopped early: PASS, SKIP, ERROR */
+	enum reason stop_reason;
+	char detail[DETAIL_MAX];
+
+	/* Filled in by report_judge(). */
+	enum verdict cell_verdicts[CELLS_MAX];
+	enum fault cell_faults[CELLS_MAX];
+	enum verdict verdict;
+	enum reason reason;
+	uint64_t trials, bad, masked;
+	uint64_t duration_us;
+};
+
+/* A page's three views and what they should have been. */
+struct finding {
+	unsigned int cell, iteration;
+	bool control;
+	const struct view *views; /* VIEW_COUNT of them */
+	const struct pattern *expect;
+	const void *cipher; /* or NULL */
+	struct place place;
+	uint32_t nvcsw, nivcsw;
+};
+
+/* Count one trial. Returns true when something was wrong. */
+bool report_finding(struct report *report, const struct finding *finding);
+
+/* Note a fault that is found, not seen in views: generated code that ran stale. mismatch says
+ * all but the counts. */
+void report_code_fault(struct report *report, const struct mismatch *mismatch);
+
+/* Judge every cell and the test. The report may come from a process that went wrong, so counts
+ * in it are limited first. */
+void report_judge(struct report *report);
+
+const char *verdict_name(enum verdict verdict);
+/* NULL for REASON_NONE. */
+const char *reason_name(enum reason reason);
+/* NULL for FAULT_NONE. */
+const char *fault_name(enum fault fault);
