@@ -152,6 +152,8 @@ static bool pattern_fits(const char *pattern, const struct path *path,
 {
 	size_t params = 0;
 
+	if (path->count == 0)
+		return strcmp(pattern, "/") == 0;
 	for (size_t i = 0; i < path->count; i++) {
 		size_t len;
 
