@@ -124,8 +124,10 @@ static enum verdict cell_verdict(const struct report *report, unsigned int index
 		return VERDICT_SKIP;
 	if (report->stop == VERDICT_ERROR && index == report->running_cell)
 		return VERDICT_ERROR; /* cut short in the middle of this cell */
+	if (cell->trials == 0 && report->stop != VERDICT_PASS)
+		return report->stop;
 	if (cell->trials == 0)
-		return report->stop == VERDICT_SKIP ? VERDICT_SKIP : VERDICT_ERROR;
+		return VERDICT_INCONCLUSIVE; /* no page of that colour, say */
 	if (cell->masked > cell->trials / 2)
 		return VERDICT_INCONCLUSIVE;
 	return VERDICT_PASS;
@@ -200,13 +202,22 @@ static enum reason first_skip(const struct report *report)
 	return REASON_NONE;
 }
 
+static bool any_masked(const struct report *report)
+{
+	for (unsigned int i = 0; i < report->cell_count; i++) {
+		if (cell_counts(report, i) && report->cells[i].masked > report->cells[i].trials / 2)
+			return true;
+	}
+	return false;
+}
+
 static enum reason verdict_reason(const struct report *report)
 {
 	switch (report->verdict) {
 	case VERDICT_SKIP:
 		return report->stop == VERDICT_SKIP ? report->stop_reason : first_skip(report);
 	case VERDICT_INCONCLUSIVE:
-		return REASON_MASKED;
+		return any_masked(report) ? REASON_MASKED : REASON_NOTHING;
 	case VERDICT_ERROR:
 		return report->stop == VERDICT_ERROR ? report->stop_reason : REASON_NOTHING;
 	case VERDICT_PASS:

@@ -41,7 +41,8 @@ int target_unmap(struct ctx *ctx, struct target *target)
 static struct target target_new(void *slots, unsigned int index)
 {
 	struct target target = {.fd = -1, .delta = -1, .slot = slots, .slot_index = index};
-	unsigned int colour = index & COLOUR_MASK;
+	/* Frames often come in sequence, so colours must not: every delta would be the same. */
+	unsigned int colour = index * 2654435761U >> 30;
 
 	target.page = index;
 	target.offset = (off_t)colour * (off_t)PAGE_BYTES;

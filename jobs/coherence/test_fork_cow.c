@@ -244,6 +244,35 @@ static const struct trial_ops fork_ops[] = {
 	                   .kernel_view = kernel_view, .late = late, .end = end},
 };
 
+static unsigned int of_delta(int delta)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < pool.count; i++)
+		count += delta < 0 || pool.targets[i].delta == delta ? 1U : 0U;
+	return count;
+}
+
+/* Copies land in frames of any colour, so the pool thins out: fill it again when it has. */
+static int run_forks(struct ctx *ctx)
+{
+	for (unsigned int cell = 0; cell < ctx->report->cell_count; cell++) {
+		struct cell parts = test_cell(ctx->test, cell);
+
+		if (parts.variant != running)
+			continue;
+		if (of_delta(parts.delta) < TARGETS_PER_DELTA) {
+			pool_free(&pool);
+			if (pool_anon(ctx, &pool) < 0)
+				return -1;
+		}
+		if (trial_run(ctx, cell, &fork_ops[running], &pool) < 0)
+			return -1;
+	}
+	pool_free(&pool);
+	return 0;
+}
+
 static int run(struct ctx *ctx)
 {
 	mailbox = child_memory(ctx, sizeof(*mailbox));
@@ -252,10 +281,8 @@ static int run(struct ctx *ctx)
 	for (running = VARIANT_PARENT_FIRST; running <= VARIANT_CHAIN; running++) {
 		/* A child that writes first is waited for; the others run when we sleep. */
 		ctx->act_sleeps = running == VARIANT_CHILD_FIRST;
-		if (pool_anon(ctx, &pool) < 0 ||
-		    trial_run_variant(ctx, running, &fork_ops[running], &pool) < 0)
+		if (run_forks(ctx) < 0)
 			return -1;
-		pool_free(&pool);
 	}
 	return run_file(ctx);
 }

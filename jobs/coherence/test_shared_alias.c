@@ -202,8 +202,7 @@ static int run_pairs(struct ctx *ctx, unsigned int variant, const struct trial_o
 
 		if (result < 0)
 			return -1;
-		if (result > 0)
-			target->delta = (int)DELTA_COUNT; /* belongs to no cell */
+		target->unusable = result > 0;
 	}
 	for (unsigned int cell = 0; map_refused != REASON_NONE && cell < ctx->report->cell_count;
 	     cell++) {

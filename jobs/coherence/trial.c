@@ -205,7 +205,7 @@ static void choose(struct batch *chosen, const struct cell *cell, struct pool *p
 	for (unsigned int i = 0; i < pool->count && chosen->count < TARGETS_PER_DELTA; i++) {
 		struct target *target = &pool->targets[i];
 
-		if (cell->delta < 0 || target->delta == cell->delta)
+		if (!target->unusable && (cell->delta < 0 || target->delta == cell->delta))
 			chosen->targets[chosen->count++] = target;
 	}
 }
@@ -229,8 +229,6 @@ int trial_run(struct ctx *ctx, unsigned int index, const struct trial_ops *ops, 
 		if (run_all(ctx, ops, &chosen) < 0)
 			return -1;
 	}
-	if (ctx->report->cells[index].trials == 0)
-		ctx_skip_cell(ctx, index, REASON_NO_MEMORY); /* no page of that colour came up */
 	if (ctx->report->cells[index].bad > 0) {
 		chosen.control = true;
 		arm_inject(ctx, &cell, true);

@@ -24,6 +24,7 @@ struct target {
 	unsigned int page;  /* the page index in its stamps */
 	unsigned int slot_index;
 	int delta;          /* user colour ^ kernel colour; -1: not known */
+	bool unusable;      /* this kernel refused to map it; in no trial */
 	uint64_t pfn;       /* 0: not known */
 	int arch_before;
 	struct pattern base;   /* the old content; set by base */
@@ -66,6 +67,7 @@ struct trial_ops {
 };
 
 /* Run all iterations of one cell over the targets of its delta (any target when it has none).
+ * A cell for whose delta there is no target has no trials, and is inconclusive.
  * Returns 0, or -1 when the test cannot go on. */
 int trial_run(struct ctx *ctx, unsigned int cell, const struct trial_ops *ops, struct pool *pool);
 
