@@ -18,6 +18,7 @@ apt_refresh() {
 	if [ -e "$apt_root/fresh" ] && [ -n "$(find "$apt_root/fresh" -mmin -1440)" ]; then
 		return 0
 	fi
+	rm -rf "$apt_root/conf.d"
 	mkdir -p "$apt_root/conf.d" "$apt_root/state/lists/partial" "$apt_root/cache/archives/partial"
 	: >"$apt_root/state/status"
 	for conf in /etc/apt/apt.conf.d/*; do
