@@ -1,0 +1,73 @@
+/* boot_command.c - the lab owner's own command boots the build, which the environment names. This is how QEMU and odd labs
+ * boot. Exit status 0: the machine starts. */
+#include "server/board/boot.h"
+
+#include "common/err.h"
+#include "common/scoped.h"
+#include "common/xalloc.h"
+#include "server/board/request.h"
+
+#include <stdio.h>
+
+static void command_done(void *arg, int status)
+{
+	struct boot *b = arg;
+
+	b->busy = false;
+	b->failed = status != 0;
+	if (status < 0)
+		(void)snprintf(b->detail, sizeof(b->detail), "%s took longer than %d s",
+		               b->board->boot.command[0], (int)(b->limit_us / 1000000));
+	else
+		(void)snprintf(b->detail, sizeof(b->detail), "%s: exit status %d",
+		               b->board->boot.command[0], status);
+}
+
+static void command_line(void *arg, const char *text, size_t len)
+{
+	struct boot *b = arg;
+
+	b->say(b->arg, text, len);
+}
+
+static int command_begin(struct boot *b, struct err *err)
+{
+	static const char *const names[] = {"COHORT_KERNEL", "COHORT_DTB", "COHORT_INITRAMFS",
+	                                    "COHORT_MODULES"};
+	SCOPED_STR cmdline = xasprintf("COHORT_CMDLINE=%s", b->request->cmdline);
+	SCOPED_STR board = xasprintf("COHORT_BOARD=%s", b->board->name);
+	char *files[BUILD_FILES];
+	const char *env[BUILD_FILES + 3] = {0};
+	struct child_spec spec = {
+		.argv = b->board->boot.command,
+		.dir = b->board->dir,
+		.env = env,
+		.limit_us = b->limit_us,
+		.line = command_line,
+		.done = command_done,
+		.arg = b,
+	};
+	int rc;
+
+	for (size_t i = 0; i < BUILD_FILES; i++) {
+		const char *path = b->request->build[i].path;
+
+		env[i] = files[i] = xasprintf("%s=%s", names[i], path ? path : "");
+	}
+	env[BUILD_FILES] = cmdline;
+	env[BUILD_FILES + 1] = board;
+	b->busy = true;
+	b->failed = false;
+	rc = child_start(b->child, &spec, err);
+	for (size_t i = 0; i < BUILD_FILES; i++)
+		free(files[i]);
+	if (rc < 0)
+		b->busy = false;
+	return rc;
+}
+
+const struct boot_method boot_command = {
+	.id = BOARD_BOOT_COMMAND,
+	.starts = true,
+	.begin = command_begin,
+};

@@ -1,0 +1,65 @@
+/* ssh_private.h - what ssh.c (the session) and ssh_op.c (commands and transfers in it) share. */
+#pragma once
+#include "common/boardfile.h"
+#include "common/err.h"
+#include "server/board/loop.h"
+#include "server/board/remote.h"
+#include "server/board/ssh.h"
+
+#include <libssh2.h>
+#include <libssh2_sftp.h>
+#include <netdb.h>
+
+enum ssh_step { SSH_IDLE, SSH_TCP, SSH_HANDSHAKE, SSH_AUTH, SSH_UP };
+
+struct ssh {
+	struct remote remote; /* first: a struct remote * is a struct ssh * */
+	struct loop *loop;
+	const struct board_file *board;
+	const struct ssh_limits *limits;
+	struct host_key pinned;
+	enum ssh_step step;
+	struct addrinfo *addrs, *addr; /* owned list; the one in use */
+	int fd;                        /* owned */
+	LIBSSH2_SESSION *session;
+	LIBSSH2_CHANNEL *spare;
+	LIBSSH2_SFTP *sftp;
+	struct loop_watch watch;
+	struct loop_timer deadline, keepalive, kick;
+	int64_t rx_us, banner_us, silence_us;
+	bool heard;            /* a byte came on this connection */
+	struct remote_op *ops; /* list, oldest first */
+	const void *
+		busy; /* an op, or &spare: its packet is half sent, no other call may come before it */
+};
+
+/* What a step of an op came to. */
+enum op_result { OP_WAIT, OP_MOVED, OP_DONE };
+
+/* Do what can be done for this op now. OP_DONE: its callback was called, and it is to be freed. */
+enum op_result op_step(struct ssh *s, struct remote_op *op);
+
+/* The session is gone (err), so is its channel: call done and let nothing of libssh2 be touched again. */
+void op_fail(struct remote_op *op, const struct err *err);
+
+/* Before the session is freed: no callbacks, and the handle goes (its channel goes with the session). */
+void op_forget(struct remote_op *op);
+
+/* Does the op hold a channel, so that its last step called libssh2? */
+bool op_talks(const struct remote_op *op);
+
+bool op_late(const struct remote_op *op, int64_t now_us);
+int64_t op_deadline(const struct remote_op *op);
+struct remote_op **op_next(struct remote_op *op);
+void op_free(struct remote_op *op);
+
+/* Take the spare channel, or NULL when there is none yet. */
+LIBSSH2_CHANNEL *ssh_take_spare(struct ssh *s);
+
+/* libssh2's last error of this session into *err; -1. */
+int ssh_error(struct ssh *s, enum err_kind kind, struct err *err, const char *what);
+
+struct remote_op *ssh_exec(struct remote *r, const struct remote_exec *exec);
+struct remote_op *ssh_put(struct remote *r, const struct remote_put *put);
+void ssh_drop(struct remote *r, struct remote_op *op);
+void ssh_add(struct ssh *s, struct remote_op *op);
