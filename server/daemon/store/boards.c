@@ -162,8 +162,8 @@ static int disabled_set(struct db *db, const char *name, const char *reason, int
 	            "UPDATE board SET disabled_reason = ?2, state = CASE"
 	            " WHEN EXISTS (SELECT 1 FROM lease WHERE board = ?1) THEN state"
 	            " WHEN ?2 IS NULL AND state <> 'disabled' THEN state ELSE ?3 END,"
-	            " state_detail = '' WHERE name = ?1",
-	            "sss", name, reason, state) < 0)
+	            " state_detail = '', updated = ?4 WHERE name = ?1",
+	            "sssi", name, reason, state, now_us) < 0)
 		return -1;
 	return board_event(db, name, state, reason ? reason : "enabled", now_us, err);
 }
