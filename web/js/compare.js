@@ -86,9 +86,9 @@ function kindMark(row) {
 
 const toLookAt = (row) => changed(row) || (fails(row) && row.test_kind === "contract");
 
-function foldButton(item, next, expanded, ...children) {
+function foldButton(item, name, next, expanded, ...children) {
 	return h("button", {
-		type: "button", class: "fold", "aria-expanded": String(expanded), "data-key": `fold-${item.key}-${next}`,
+		type: "button", class: "fold", "aria-expanded": String(expanded), "data-key": `${name}-${item.key}`,
 		onclick: () => {
 			unfolded.set(item.key, next);
 			show();
@@ -105,7 +105,7 @@ function cellRow(row, item) {
 function testRow(item) {
 	const {group, open, seen, striking} = item;
 	const name = group.cells.length === 0 ? h("span", {class: "fold"}, group.test) :
-		foldButton(item, open === "none" ? (striking > 0 ? "some" : "all") : "none", open !== "none", h("span", {"aria-hidden": "true"}, open === "none" ? "▸ " : "▾ "), group.test);
+		foldButton(item, "fold", open === "none" ? (striking > 0 ? "some" : "all") : "none", open !== "none", h("span", {"aria-hidden": "true"}, open === "none" ? "▸ " : "▾ "), group.test);
 
 	return h("tr", {class: "test"}, h("th", {scope: "row"}, name, " ", kindMark(group.own),
 		group.cells.length > 0 ? h("span", {class: "dim small"}, " ", plural(seen, "cell"), striking > 0 ? `, ${count(striking)} to look at` : null) : null),
@@ -118,7 +118,7 @@ function groupBody(item) {
 
 	return h("tbody", null, testRow(item), cells.map((row) => cellRow(row, item)),
 		left > 0 ? h("tr", {class: "cell"}, h("th", {scope: "row", colspan: String(item.labels.length + 2)},
-			foldButton(item, "all", false, h("span", {"aria-hidden": "true"}, "▸ "), `${plural(left, "more cell")}, unchanged`))) : null);
+			foldButton(item, "more", "all", false, h("span", {"aria-hidden": "true"}, "▸ "), `${plural(left, "more cell")}, unchanged`))) : null);
 }
 
 const changeOrder = Object.keys(CHANGE);

@@ -168,5 +168,5 @@ export function table(label, columns, body) {
 }
 
 export function setTitle(...parts) {
-	document.title = clean([...parts, "Cohort"].filter(Boolean).join(" · "), 160);
+	document.title = [...parts, "Cohort"].filter(Boolean).map((part) => clean(part, 60)).join(" · ");
 }

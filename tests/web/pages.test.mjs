@@ -1,0 +1,268 @@
+// Every page against the fixture farm: what it says, both widths, keyboard, and text that wants to break it.
+import assert from "node:assert/strict";
+import {after, before, test} from "node:test";
+import * as data from "./fixture/data.mjs";
+import {fixture} from "./fixture/server.mjs";
+import {SIZES, assertNoSideScroll, launch, openPage} from "./lib/browser.mjs";
+
+const PAGES = {
+	home: "/", job: "/job.html?id=2", hostileJob: "/job.html?id=3", compare: "/compare.html?job=1", run: "/run.html?id=19", board: "/board.html?name=sheeva-2",
+	evidence: `/compare.html?job=1#result=${failing().cells[0].result}`, hostileEvidence: `/compare.html?job=1#result=${data.resultHostile.id}`,
+};
+
+let server;
+let browser;
+
+// A cell of the physical VIVT board that fails on stock and is fixed later.
+function failing() {
+	return data.compare1.classes[0].rows.find((row) => row.cell && row.class_of_change === "fixed");
+}
+
+before(async () => {
+	server = await fixture();
+	server.state.log.set("19/3/run", Array.from({length: 30}, (_, i) => `2026-05-03T10:13:${i + 10}Z line ${i} ${data.HOSTILE}`).join("\n"));
+	server.push("run", {job: 1, run: 19, board: "n810", state: "running", stage: "provision", attempt: 3, fault: null});
+	server.push("warning", {job: 1, run: 19, board: "n810", text: data.OOPS});
+	server.push("note", {job: 1, run: 19, text: data.HOSTILE});
+	browser = await launch();
+});
+
+after(async () => {
+	await browser.close();
+	await server.close();
+});
+
+async function visit(url, options, work) {
+	const opened = await openPage(browser, server.url, options);
+
+	await opened.page.goto(url);
+	await work(opened.page, opened);
+	await opened.close();
+}
+
+async function ready(page, name) {
+	if (name === "home")
+		await page.getByRole("link", {name: "qemu-vivt"}).waitFor();
+	else
+		await page.locator("#content").waitFor();
+	if (name.toLowerCase().includes("evidence"))
+		await page.locator("#panel h3", {hasText: "Facts"}).waitFor();
+	if (name === "run")
+		await page.locator(".log-lines li").first().waitFor();
+}
+
+for (const [name, url] of Object.entries(PAGES)) {
+	test(`${name}: no side scroll, hostile text is harmless, contrast and structure, narrow and wide, light and dark`, async () => {
+		for (const [width, dark] of [["narrow", false], ["wide", true]]) {
+			await visit(url, {size: SIZES[width], dark}, async (page) => {
+				await ready(page, name);
+				await assertNoSideScroll(page);
+				const {bad, images, title} = await page.evaluate(() => ({
+					bad: /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069]/.test(document.body.textContent + document.title),
+					images: document.images.length, title: document.title,
+				}));
+				assert.equal(bad, false, "raw control or bidi characters on the page");
+				assert.equal(images, 0);
+				assert.ok(title.length < 200 && title.endsWith("Cohort"), title);
+				assert.deepEqual(await page.evaluate(lowContrast), [], `contrast, ${dark ? "dark" : "light"}`);
+				assert.deepEqual(await page.evaluate(structureFaults), []);
+			});
+		}
+	});
+}
+
+// Runs in the page: elements with text of their own whose contrast with what is behind them is below 4.5.
+function lowContrast() {
+	const parse = (color) => color.match(/[\d.]+/g).map(Number);
+	const channel = (value) => ((value /= 255) <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+	const luminance = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+	const behind = (element) => {
+		for (let at = element; at; at = at.parentElement) {
+			const color = parse(getComputedStyle(at).backgroundColor);
+			if (color.length < 4 || color[3] > 0)
+				return color;
+		}
+		return [255, 255, 255];
+	};
+	const own = (element) => [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+	const low = [...document.querySelectorAll("body *:not(svg *):not(:disabled)")].filter((e) => own(e) && e.checkVisibility()).map((e) => {
+		const [one, two] = [luminance(parse(getComputedStyle(e).color)), luminance(behind(e))];
+		return [(Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05), `${e.tagName}.${e.className}: ${e.textContent.slice(0, 30)}`];
+	}).filter(([ratio]) => ratio < 4.5).map(([ratio, what]) => `${ratio.toFixed(2)} ${what}`);
+
+	return [...new Set(low)].slice(0, 5);
+}
+
+// Runs in the page: what somebody who cannot see it would stumble over.
+function structureFaults() {
+	const visible = (selector) => [...document.querySelectorAll(selector)].filter((e) => e.checkVisibility());
+
+	return [
+		document.querySelectorAll("h1").length === 1 ? null : "not one h1",
+		...visible("table").map((e) => (e.tHead && e.querySelector("th[scope=col]") ? null : `table without headers: ${e.textContent.slice(0, 40)}`)),
+		...visible("[role=region], section, aside").map((e) => (e.getAttribute("aria-label") || e.getAttribute("aria-labelledby") || e.querySelector("h2, h3") ? null : `unnamed ${e.className}`)),
+		...visible("button, a, input").map((e) => (e.textContent.trim() || e.labels?.length || e.getAttribute("aria-label") ? null : `unnamed ${e.tagName} ${e.id}`)),
+		...[...document.querySelectorAll("[id]")].map((e, _, all) => (all.filter((other) => other.id === e.id).length === 1 ? null : `id twice: ${e.id}`)),
+	].filter(Boolean);
+}
+
+test("home: boards with class, kind and reason, jobs with their tallies", async () => {
+	await visit("/", {}, async (page) => {
+		const row = (name) => page.getByRole("row").filter({hasText: name});
+		assert.match(await row("n810").innerText(), /vipt-aliasing\s+physical\s+✗ unreachable\s+ssh-connect: 192\.168\.7\.9:22: No route to host/);
+		assert.match(await row("sheeva-2").innerText(), /disabled\s+PSU fan dying, ordered 2026-05-01/);
+		assert.match(await row("qemu-al").innerText(), /▸ busy\s+run 24\s+testing: mmap-write-read/);
+		assert.match(await row("nightly: stock").innerText(), /▸ running\s+19\/32\s+✓ 17 pass/);
+		assert.match(await row("ARM: flush_kernel_dcache_page").innerText(), /■ done ◐ incomplete\s+✓ 56 pass\s*✗ 3 fail\s*– 8 skip\s*∅ 5 missing/);
+		await row("ARM: flush_kernel_dcache_page").getByRole("link", {name: "compare"}).click();
+		await page.waitForURL(/compare\.html\?job=1$/);
+		await page.locator("#content").waitFor();
+	});
+});
+
+test("compare: headline, matrix, and the note that QEMU proves nothing", async () => {
+	await visit(PAGES.compare, {}, async (page) => {
+		await page.getByText("v3 fixes dio-read-anon and breaks dio-read-mapped on vivt").waitFor();
+		const matrix = page.getByRole("region", {name: "Cache class by build"});
+		const rows = await matrix.getByRole("row").allInnerTexts();
+		assert.match(rows[1], /^vivt physical\s+✗ fail 2\/8 fail[^]*✓ pass 7\/8 pass[^]*✗ fail 2\/8 fail/);
+		assert.match(rows[2], /^vivt qemu\s+cannot prove coherency\s+✓ pass 8\/8 pass/);
+		assert.match(rows[3], /◐ incomplete 3\/8 pass\s+5 missing\s+3 farm faults/);
+		assert.ok(await page.locator("#matrix .note", {hasText: data.NOTE}).isVisible());
+		// A pass on QEMU does not look like one on a board.
+		assert.equal(await matrix.getByRole("row").nth(2).locator(".badge.good").count(), 0);
+		assert.equal(await page.locator("#class-vivt-qemu .badge.good").count(), 0);
+		assert.match(await page.locator("#class-vivt-physical .tally").innerText(), /1 regressed.*1 conflict.*1 fixed.*1 skipped.*4 still-passing/s);
+	});
+});
+
+test("compare: passing cells are folded, filters narrow, and the address keeps them", async () => {
+	await visit(PAGES.compare, {}, async (page) => {
+		const physical = page.locator("#class-vivt-physical");
+		const cells = physical.locator("tr.cell th .mono");
+		await cells.first().waitFor();
+		assert.equal(await cells.count(), 6);
+		await physical.getByRole("button", {name: "8 more cells, unchanged"}).click();
+		assert.equal(await cells.count(), 14);
+		const mapped = physical.getByRole("button", {name: "dio-read-mapped"});
+		assert.equal(await mapped.getAttribute("aria-expanded"), "true");
+		await mapped.press("Enter");
+		assert.equal(await mapped.getAttribute("aria-expanded"), "false");
+		assert.ok(await mapped.evaluate((button) => button === document.activeElement), "the focus stays on the button");
+
+		await page.getByLabel("only changes").check();
+		assert.equal(await physical.locator("tr.test").count(), 3);
+		assert.match(await page.locator("#class-vivt-qemu").innerText(), /Nothing here passes the filter/);
+		await page.getByLabel("test", {exact: true}).fill("MAPPED");
+		assert.deepEqual(await physical.locator("tr.test th").allInnerTexts(), ["▸ dio-read-mapped 1 cell, 1 to look at"]);
+		assert.match(page.url(), /job=1&changes=1&test=MAPPED$/);
+		await page.reload();
+		await physical.getByText("dio-read-mapped").waitFor();
+		assert.equal(await physical.locator("tr.test").count(), 1);
+	});
+});
+
+test("compare: Enter on a cell opens its evidence, Escape closes it and gives the focus back", async () => {
+	await visit(PAGES.compare, {}, async (page) => {
+		const cell = page.locator(`#class-vivt-physical [data-key="result-${failing().cells[0].result}"]`);
+		const panel = page.locator("#panel");
+		await cell.press("Enter");
+		await panel.locator("figcaption", {hasText: "128 bad half-lines of 256, all odd"}).waitFor();
+		assert.match(page.url(), new RegExp(`#result=${failing().cells[0].result}$`));
+		assert.equal(await page.evaluate(() => document.activeElement.id), "panel-title");
+
+		const text = await panel.innerText();
+		for (const expected of [
+			/✗ fail stale-user 23 bad of 25 trials/, /The user's own cache lines were not invalidated/,
+			/u=dirty\s+user alias: dirty lines in the cache through the user's address/, /delta=0\s+same colour/,
+			/V1 ✗ wrong[^]*V2 ✓ right[^]*V3 ✓ right/, /120 stale: older generation, right place/,
+			/generation 8, page 3, half-line 1, writer kernel or device/, /generation 7, page 3, half-line 1, writer user/,
+			/Page frame\s+31337/, /User colour\s+1\s/, /Kernel colour\s+2\s/, /Page clean bit\s+1 → 0/,
+			/WARNING: CPU: 0 PID: 87 at mm\/util\.c:764/, /Log around it/,
+		])
+			assert.match(text, expected);
+		assert.equal(await panel.locator(".mismatch").first().locator("rect.bad").count(), 128);
+		assert.deepEqual(await panel.locator(".mismatch").first().locator("tbody").first().locator("tr").nth(1).locator("mark").allInnerTexts(), ["08", "4b", "f7", "88"]);
+		// The same test on the other boards and builds, one of them a link to follow.
+		assert.equal(await panel.getByRole("region", {name: "The same test in this job"}).locator("tbody tr").count(), 9);
+
+		await page.keyboard.press("Escape");
+		assert.equal(await panel.isVisible(), false);
+		assert.ok(await cell.evaluate((link) => link === document.activeElement));
+		assert.doesNotMatch(page.url(), /#/);
+	});
+});
+
+test("compare: an address with #result opens the evidence, also at 400 px; back closes it", async () => {
+	await visit(PAGES.compare, {size: SIZES.narrow}, async (page) => {
+		await page.locator("#classes a.result").first().waitFor();
+		await page.goto(PAGES.evidence);
+		await page.locator("#panel").getByText("Wrong data").waitFor();
+		await assertNoSideScroll(page);
+		await page.goBack();
+		await page.waitForFunction(() => document.getElementById("panel").hidden);
+	});
+});
+
+test("compare: a result that is not there says so in the panel", async () => {
+	await visit("/compare.html?job=1#result=999999", {}, async (page, opened) => {
+		opened.expect(/404/);
+		await page.locator("#panel").getByText("Error 404: no such results: 999999").waitFor();
+	});
+});
+
+test("job: runs with stage and test, link to the comparison", async () => {
+	await visit(PAGES.job, {}, async (page) => {
+		await page.locator("#content").waitFor();
+		const row = page.getByRole("region", {name: "Runs"}).getByRole("row").filter({hasText: "run 24"});
+		assert.match(await row.innerText(), /run 24\s+v2\s+vipt-aliasing qemu\s+qemu-al\s+▸ running\s+3\/8\s+testing: mmap-write-read\s+✓ 3 pass/);
+		assert.match(await page.title(), /^19\/32 · job 2/);
+		await page.getByRole("link", {name: "Compare the builds"}).click();
+		await page.waitForURL(/compare\.html\?job=2$/);
+		await page.locator("#content").waitFor();
+	});
+});
+
+test("run: each attempt names its fault, in the farm's words and in plain ones", async () => {
+	await visit(PAGES.run, {}, async (page) => {
+		await page.locator("#content").waitFor();
+		const rows = await page.getByRole("region", {name: "Attempts"}).getByRole("row").allInnerTexts();
+		assert.equal(rows.length, 4);
+		assert.match(rows[1], /farm fault ssh-lost the SSH connection was lost \(stage test\)/);
+		assert.match(rows[3], /host-key-mismatch the board showed another SSH host key than the pinned one[^]*cohort board rekey n810/);
+		assert.match(await page.locator("#board-facts").innerText(), /CPU: VIVT data cache, VIVT instruction cache/);
+		assert.match(await page.locator("#events").innerText(), /WARNING: CPU: 0 PID: 87/);
+		await page.locator(".log-lines li", {hasText: "line 29"}).waitFor();
+	});
+});
+
+test("board: facts, state with its reason, runs", async () => {
+	await visit("/board.html?name=sheeva", {}, async (page) => {
+		await page.locator("#content").waitFor();
+		assert.match(await page.locator("#facts").innerText(), /Cache class\s+vivt[^]*SSH\s+root@127\.0\.0\.1:2201[^]*Pinned host key\s+ssh-ed25519/);
+		assert.equal(await page.getByRole("region", {name: "Runs"}).locator("tbody tr").count(), 3);
+	});
+});
+
+test("a thing that does not exist, and an address without a name", async () => {
+	for (const [url, text] of [["/job.html?id=77", "Error 404: no such jobs: 77"], ["/board.html?name=%3Cb%3E", "Error 404: no such boards: <b>"]]) {
+		await visit(url, {}, async (page, opened) => {
+			opened.expect(/404/);
+			await page.getByRole("alert").getByText(text).waitFor();
+		});
+	}
+	for (const url of ["/job.html", "/run.html", "/board.html", "/compare.html"])
+		await visit(url, {}, (page) => page.locator("#problem").getByText("home page").waitFor());
+});
+
+test("a server that wants a token for reading gets one", async () => {
+	server.token = "sesame";
+	await visit("/board.html?name=sheeva", {}, async (page, opened) => {
+		opened.expect(/401/);
+		await page.getByLabel("Token").fill("sesame");
+		await page.keyboard.press("Enter");
+		await page.locator("#content").waitFor();
+	}).finally(() => {
+		server.token = null;
+	});
+});
