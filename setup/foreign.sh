@@ -49,20 +49,21 @@ apt_refresh() {
 # foreign_unpack DIR PACKAGE:ARCH...: unpack the packages into DIR, and write their versions and
 # SHA-256 into DIR.packages.
 foreign_unpack() {
-	local dir=$1 lock deb debs
+	local dir=$1 lock deb debs=$apt_root/debs
 	shift
 	mkdir -p "$apt_root" "$dir"
 	exec {lock}>"$apt_root/.lock"
 	flock "$lock"
 	apt_refresh
-	debs=$(mktemp -d "$apt_root/debs.XXXXXX")
+	rm -rf "$debs"
+	mkdir "$debs"
 	(cd "$debs" && apt_private apt-get -q download "$@")
-	exec {lock}>&-
 	for deb in "$debs"/*.deb; do
 		dpkg-deb -x "$deb" "$dir"
 		printf '%s %s\n' "$(basename "$deb" .deb)" "$(sha256sum <"$deb" | cut -d' ' -f1)"
 	done >"$dir.packages"
 	rm -rf "$debs"
+	exec {lock}>&-
 }
 
 # What PACKAGE:ARCH depends on, one name a line.
