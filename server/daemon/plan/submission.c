@@ -115,19 +115,17 @@ static void check_kind(const char *kind, const char *pointer, struct jx_errors *
 	            kind);
 }
 
-/* Each string of a selector's member; when an item is no string, *list becomes NULL so that nothing is matched with it. */
-static void check_words(json_t **list, const char *pointer,
+/* Each string of a selector's member. */
+static void check_words(json_t *list, const char *pointer,
                         void (*check)(const char *, const char *, struct jx_errors *),
                         struct jx_errors *errors)
 {
 	json_t *item;
 	size_t i;
 
-	if (!jx_strings(*list, 64, pointer, errors)) {
-		*list = NULL;
+	if (!jx_strings(list, 64, pointer, errors))
 		return;
-	}
-	json_array_foreach(*list, i, item)
+	json_array_foreach(list, i, item)
 	{
 		SCOPED_STR at = xasprintf("%s/%zu", pointer, i);
 
@@ -136,6 +134,7 @@ static void check_words(json_t **list, const char *pointer,
 	}
 }
 
+/* What a wrong selector would match says nothing: then boards becomes NULL. */
 static void read_selector(struct submission *s, struct jx_errors *errors)
 {
 	static const struct jx_field fields[] = {
@@ -145,13 +144,17 @@ static void read_selector(struct submission *s, struct jx_errors *errors)
 		{"kinds", JX_ARRAY, false, 1, 16, offsetof(struct submission, kinds)},
 	};
 
+	size_t before = json_array_size(errors->list);
+
 	if (!s->boards)
 		return;
 	(void)jx_read(s->boards, fields, COUNT(fields), s, "/boards", errors);
-	check_words(&s->cache, "/boards/cache", complain_about_class, errors);
-	check_words(&s->names, "/boards/names", NULL, errors);
-	check_words(&s->tags, "/boards/tags", NULL, errors);
-	check_words(&s->kinds, "/boards/kinds", check_kind, errors);
+	check_words(s->cache, "/boards/cache", complain_about_class, errors);
+	check_words(s->names, "/boards/names", NULL, errors);
+	check_words(s->tags, "/boards/tags", NULL, errors);
+	check_words(s->kinds, "/boards/kinds", check_kind, errors);
+	if (json_array_size(errors->list) > before)
+		s->boards = NULL;
 }
 
 static void read_limits(struct submission *s, json_t *limits, struct jx_errors *errors)

@@ -15,7 +15,7 @@ struct submission {
 	json_t *builds;          /* ids and names, base first ... */
 	json_t *builds_by_cache; /* ... or class -> such an array; exactly one of the two */
 	json_t *labels;          /* one a column */
-	json_t *boards;          /* the selector as it came */
+	json_t *boards;          /* the selector as it came; NULL when it was wrong */
 	json_t *cache, *names, *tags, *kinds; /* its members */
 	const char *each;                     /* "class" or "board" */
 	const char *suite;
