@@ -256,12 +256,9 @@ int store_job_cancel(struct db *db, int64_t job, int64_t now, struct err *err)
 
 /* ---- Lists for the farm ---- */
 
-int store_runs_queued(struct db *db, int64_t after, store_queued_fn *fn, void *arg, struct err *err)
+static int queued_give(struct db *db, sqlite3_stmt *stmt, store_queued_fn *fn, void *arg,
+                       struct err *err)
 {
-	sqlite3_stmt *stmt = db_query(db,
-	                              "SELECT id, priority, not_before, expires, boards FROM run"
-	                              " WHERE id > $1 AND state = 'queued' ORDER BY id",
-	                              "i", after);
 	int rc;
 
 	while ((rc = db_step(db, stmt, err)) == 1) {
@@ -275,6 +272,23 @@ int store_runs_queued(struct db *db, int64_t after, store_queued_fn *fn, void *a
 			break;
 	}
 	return rc < 0 ? -1 : 0;
+}
+
+#define QUEUED_SQL                                                                                 \
+	"SELECT id, priority, not_before, expires, boards FROM run WHERE state = 'queued' "
+
+int store_runs_queued(struct db *db, int64_t after, store_queued_fn *fn, void *arg, struct err *err)
+{
+	sqlite3_stmt *stmt = db_query(db, QUEUED_SQL "AND id > $1 ORDER BY id", "i", after);
+
+	return queued_give(db, stmt, fn, arg, err);
+}
+
+int store_run_queued(struct db *db, int64_t run, store_queued_fn *fn, void *arg, struct err *err)
+{
+	sqlite3_stmt *stmt = db_query(db, QUEUED_SQL "AND id = $1", "i", run);
+
+	return queued_give(db, stmt, fn, arg, err);
 }
 
 int store_runs_cancelling(struct db *db, store_run_fn *fn, void *arg, struct err *err)
