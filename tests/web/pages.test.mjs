@@ -177,7 +177,7 @@ test("compare: Enter on a cell opens its evidence, Escape closes it and gives th
 			/u=dirty\s+user alias: dirty lines in the cache through the user's address/, /delta=0\s+same colour/,
 			/V1 ✗ wrong[^]*V2 ✓ right[^]*V3 ✓ right/, /120 stale: older generation, right place/,
 			/generation 8, page 3, half-line 1, writer kernel or device/, /generation 7, page 3, half-line 1, writer user/,
-			/Page frame\s+31337/, /User colour\s+1\s/, /Kernel colour\s+2\s/, /Page clean bit\s+1 → 0/,
+			/Page frame\s+31337/, /User colour\s+1\s/, /Kernel colour\s+2\s/, /PG_dcache_clean\)\s+clean → not clean/,
 			/WARNING: CPU: 0 PID: 87 at mm\/util\.c:764/, /Log around it/,
 		])
 			assert.match(text, expected);

@@ -5,11 +5,11 @@ import {clean, count, plural} from "./format.js";
 import {evidence, loadResult} from "./evidence.js";
 import {live, throttled} from "./live.js";
 import {classId, matrix} from "./matrix.js";
-import {badge, idFromAddress, jobLink, kindLabel} from "./parts.js";
+import {badge, jobLink, kindLabel} from "./parts.js";
 import {CHANGE, CHANGED, SYMBOL, TONE} from "./words.js";
 
 const search = new URLSearchParams(location.search);
-const query = {job: idFromAddress("job"), builds: idFromAddress("builds"), suite: idFromAddress("suite")};
+const query = search.has("job") ? {job: search.get("job")} : {builds: search.get("builds"), suite: search.get("suite")};
 const filter = {changes: search.has("changes"), failures: search.has("failures"), name: search.get("test") ?? ""};
 const state = {compare: null, stream: null, job: null, shown: null, opener: null};
 const unfolded = new Map(); // class and test -> what was chosen by hand: "none", "some" (what is to look at), "all"

@@ -135,7 +135,7 @@ export function page(name, query) {
 	const search = new URLSearchParams();
 
 	for (const [key, value] of Object.entries(query ?? {})) {
-		if (value !== null && value !== undefined && value !== "")
+		if (value !== null && value !== undefined)
 			search.set(key, String(value));
 	}
 	return search.size === 0 ? name : `${name}?${search}`;

@@ -165,10 +165,11 @@ function known(value) {
 	return h("span", {class: "mono"}, typeof value === "object" ? JSON.stringify(value) : String(value));
 }
 
-function kpfArch(value) {
-	if (Array.isArray(value))
-		return known(value.slice(0, 2).join(" → "));
-	return value && typeof value === "object" ? known(`${value.before ?? "?"} → ${value.after ?? "?"}`) : known(value);
+// PG_dcache_clean before and after the act, as /proc/kpageflags told it.
+function cleanBit({kpf_arch_before: before, kpf_arch_after: after}) {
+	const word = (bit) => (typeof bit === "boolean" ? (bit ? "clean" : "not clean") : "unknown");
+
+	return before === undefined && after === undefined ? null : known(`${word(before)} → ${word(after)}`);
 }
 
 function mismatchFacts(record) {
@@ -177,12 +178,12 @@ function mismatchFacts(record) {
 		["Page frame", known(record.pfn)],
 		["User colour", known(record.u_colour)],
 		["Kernel colour", known(record.k_colour)],
-		["Page clean bit", kpfArch(record.kpf_arch)],
+		["Page marked (PG_dcache_clean)", cleanBit(record)],
 		["Iteration", known(record.iteration)],
 		["First offset, span", Number.isInteger(record.offset) ? known(`0x${hex(record.offset, 3)}, ${record.length} bytes`) : null],
 		["Context switches", record.nvcsw === undefined ? null : known(`${record.nvcsw} voluntary, ${record.nivcsw ?? "?"} forced`)],
-		["Seen by", record.by_child ? "a forked child" : null],
-		["Same again", record.repeat ?? record.repeats ? plural(record.repeat ?? record.repeats, "time") : null],
+		["Seen by", record.seen_by === "child" ? "a forked child" : null],
+		["Same again", Number.isInteger(record.repeat) && record.repeat > 0 ? plural(record.repeat, "time") : null],
 	]);
 }
 
@@ -249,7 +250,7 @@ function siblings(result, all, labels) {
 // Load a result with what belongs to it.
 export async function loadResult(id) {
 	const result = await get(`/results/${encodeURIComponent(id)}`);
-	const same = await list("/results", {job: result.job, test: result.test, cell: result.cell}, 500).catch(() => []);
+	const same = await list("/results", {job: result.job, test: result.test, cell: result.cell ?? ""}, 500).catch(() => []);
 
 	return {result, same: same.filter((one) => one.test === result.test && one.cell === result.cell)};
 }

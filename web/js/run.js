@@ -1,5 +1,5 @@
 // run.js - one run: what it did, its attempts, its log, its events.
-import {get, list, errorBox} from "./api.js";
+import {get, errorBox} from "./api.js";
 import {byId, facts, fill, h, link, scroller, setTitle, syncRows, table, text, time} from "./dom.js";
 import {bytes, duration, elapsedMs, plural} from "./format.js";
 import {live, throttled} from "./live.js";
@@ -10,7 +10,7 @@ const EVENTS_MAX = 500;
 
 const id = idFromAddress();
 const path = `/runs/${encodeURIComponent(id)}`;
-const state = {run: null, attempts: [], stream: null, log: null, events: [], attempt: Number(idFromAddress("attempt")) || null, source: idFromAddress("source") === "console" ? "console" : "run"};
+const state = {run: null, attempts: [], stream: null, log: null, events: [], fresh: [], attempt: Number(idFromAddress("attempt")) || null, source: idFromAddress("source") === "console" ? "console" : "run"};
 
 const open = (run) => run.state === "queued" || run.state === "running";
 
@@ -160,12 +160,29 @@ async function load() {
 
 const refresh = throttled(1000, load);
 
+// What happened so far, page by page; returns the id to go on from.
+async function knownEvents() {
+	let last = 0;
+
+	for (let part = 0; part < 40; part++) {
+		const {items} = await get(`${path}/events`, {after: last, limit: 500});
+		addEvents(items);
+		last = items.at(-1)?.id ?? last;
+		if (items.length < 500)
+			break;
+	}
+	return last;
+}
+
+// Many events may come at once: their rows are made together.
+const showFresh = throttled(100, () => addEvents(state.fresh.splice(0)));
+
 async function begin() {
 	refresh();
-	const known = await list(`${path}/events`, null, 2000).catch(() => []);
-	addEvents(known);
-	state.stream = live({path: `${path}/events`, after: known.at(-1)?.id ?? 0, onopen: refresh, onevent(event) {
-		addEvents([event]);
+	const last = await knownEvents().catch(() => 0);
+	state.stream = live({path: `${path}/events`, after: last, onopen: refresh, onevent(event) {
+		state.fresh.push(event);
+		showFresh();
 		if (event.kind === "test" && state.run) {
 			state.run.current_test = event.test;
 			head(state.run);
