@@ -93,6 +93,7 @@ StrictModes no
 UsePAM no
 PidFile none
 PermitUserRC no
+SetEnv SHLVL=1
 MaxStartups 100:30:200
 Subsystem sftp internal-sftp
 """)
