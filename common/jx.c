@@ -72,6 +72,7 @@ void jx_errors_release(struct jx_errors *errors)
 {
 	json_decref(errors->list);
 	errors->list = NULL;
+	errors->count = 0;
 }
 
 /* A cut key may end inside a UTF-8 sequence, which Jansson refuses: a complaint must not be lost for that. */
@@ -93,6 +94,7 @@ void jx_complain(struct jx_errors *errors, const char *pointer, const char *fmt,
 	va_start(ap, fmt);
 	(void)vsnprintf(detail, sizeof(detail), fmt, ap);
 	va_end(ap);
+	errors->count++;
 	if (!errors->list)
 		errors->list = json_array();
 	if (json_array_size(errors->list) < 100)
@@ -103,7 +105,7 @@ void jx_complain(struct jx_errors *errors, const char *pointer, const char *fmt,
 
 bool jx_ok(const struct jx_errors *errors)
 {
-	return json_array_size(errors->list) == 0;
+	return errors->count == 0;
 }
 
 int jx_errors_to_err(const struct jx_errors *errors, struct err *err)
@@ -252,7 +254,7 @@ static void refuse_unknown(json_t *object, const struct jx_field *fields, size_t
 bool jx_read_wire(json_t *object, const struct jx_field *fields, size_t count, void *out,
                   const char *pointer, struct jx_errors *errors)
 {
-	size_t before = json_array_size(errors->list);
+	size_t before = errors->count;
 
 	if (!json_is_object(object)) {
 		jx_complain(errors, pointer, "must be an object");
@@ -260,18 +262,18 @@ bool jx_read_wire(json_t *object, const struct jx_field *fields, size_t count, v
 	}
 	for (size_t i = 0; i < count; i++)
 		read_field(object, &fields[i], out, pointer, errors);
-	return json_array_size(errors->list) == before;
+	return errors->count == before;
 }
 
 bool jx_read(json_t *object, const struct jx_field *fields, size_t count, void *out,
              const char *pointer, struct jx_errors *errors)
 {
-	size_t before = json_array_size(errors->list);
+	size_t before = errors->count;
 
 	if (json_is_object(object))
 		refuse_unknown(object, fields, count, pointer, errors);
 	(void)jx_read_wire(object, fields, count, out, pointer, errors);
-	return json_array_size(errors->list) == before;
+	return errors->count == before;
 }
 
 bool jx_strings(json_t *array, size_t max, const char *pointer, struct jx_errors *errors)

@@ -22,7 +22,8 @@ json_t *jx_load(const char *path, size_t cap, struct err *err);
 
 /* Complaints about one document, collected: a JSON array of {"pointer": "/tests/0", "detail": "text"}. */
 struct jx_errors {
-	json_t *list; /* owned; made on first use */
+	json_t *list; /* owned; made on first use; the first 100 */
+	size_t count; /* all of them */
 };
 
 void jx_errors_release(struct jx_errors *errors);

@@ -128,6 +128,24 @@ static void names(void **state)
 		jx_name_valid("12345678901234567890123456789012345678901234567890123456789012345"));
 }
 
+/* Only the first complaints are kept, but each one counts: a reader that says true must have filled its struct. */
+static void complaints_beyond_the_kept_ones_count(void **state)
+{
+	static const struct jx_field field = {"name", JX_STRING, true, 1, 0, 0};
+	struct jx_errors errors = {0};
+	json_t *empty = json_object();
+	const char *name = NULL;
+
+	(void)state;
+	for (int i = 0; i < 300; i++)
+		assert_false(jx_read(empty, &field, 1, &name, "/x", &errors));
+	assert_int_equal(json_array_size(errors.list), 100);
+	assert_false(jx_ok(&errors));
+	jx_errors_release(&errors);
+	assert_true(jx_ok(&errors));
+	json_decref(empty);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +155,7 @@ int main(void)
 		cmocka_unit_test(complains_of_all_at_once),
 		cmocka_unit_test(a_long_foreign_key_is_not_lost),
 		cmocka_unit_test(names),
+		cmocka_unit_test(complaints_beyond_the_kept_ones_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
