@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -29,13 +30,12 @@ static void limit(int what, rlim_t value)
 	(void)setrlimit(what, &lim);
 }
 
-/* Resident memory is watched while the program runs; this bound stops one that eats faster than anyone looks. It lies
- * above the limit, so that a program that reaches it has been seen to pass the limit. */
+/* Resident memory is watched while the program runs. This bound is for one that eats faster than anyone looks, and lies so
+ * far above the limit that who merely maps much, and uses little, does not meet it: ENOMEM there would look like a result
+ * of the test. */
 static void bound_memory(int64_t mib)
 {
-	rlim_t bytes = (rlim_t)mib << 20;
-
-	limit(RLIMIT_DATA, bytes + bytes / 8 + (1 << 20));
+	limit(RLIMIT_DATA, ((rlim_t)mib * 2 + 256) << 20);
 	limit(RLIMIT_CORE, 0);
 }
 
@@ -77,6 +77,27 @@ static const char **make_argv(json_t *list)
 	return argv;
 }
 
+/* As execvp(), but a file that is no program is an error and not a script for the shell: after a crash of the machine a
+ * file may be there and empty, and an empty script passes. */
+static void execute(const char *program, char **argv, char **env)
+{
+	char path[4096];
+	const char *dirs = env[0] + strlen("PATH=");
+
+	if (strchr(program, '/')) {
+		(void)execve(program, argv, env);
+		return;
+	}
+	for (size_t len; *dirs; dirs += len + (dirs[len] == ':')) {
+		len = strcspn(dirs, ":");
+		if (snprintf(path, sizeof(path), "%.*s/%s", (int)len, dirs, program) < (int)sizeof(path))
+			(void)execve(path, argv, env);
+		if (errno != ENOENT && errno != ENOTDIR)
+			return;
+	}
+	errno = ENOENT;
+}
+
 /* In the new process: everything the agent set for itself is set back. Ends it with errno told through failed. */
 static void become(const struct child_spec *spec, const struct pipes *p, char **argv, char **env)
 {
@@ -98,8 +119,7 @@ static void become(const struct child_spec *spec, const struct pipes *p, char **
 		(void)close(null);
 	prefer_for_oom();
 	bound_memory(spec->memory_mib);
-	environ = env;
-	(void)execvp(argv[0], argv);
+	execute(argv[0], argv, env);
 fail:
 	error = errno;
 	(void)!write(p->failed[1], &error, sizeof(error));

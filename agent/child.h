@@ -13,7 +13,7 @@ struct child_spec {
 	const char *cwd;    /* absolute; also the program's TMPDIR */
 	const char *name;   /* COHORT_TEST */
 	int64_t run, id;    /* COHORT_RUN, COHORT_TEST_ID */
-	int64_t memory_mib; /* bound on the private memory of one process, somewhat above */
+	int64_t memory_mib; /* what the program may use; a process is refused far more than that */
 };
 
 struct child {

@@ -17,7 +17,8 @@
 #define DRAIN_RECORDS   20000   /* a kernel that logs faster than it is read must not hold the agent */
 
 struct kmsg {
-	int fd, mark_fd; /* owned, or -1 */
+	int fd; /* owned, or -1 */
+	bool mark;
 	void (*fn)(void *arg, const char *kind, const char *text);
 	void *arg;
 	struct kwarn warn;
@@ -79,14 +80,13 @@ struct kmsg *kmsg_open(void (*fn)(void *arg, const char *kind, const char *text)
 	k->fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (k->fd >= 0)
 		(void)lseek(k->fd, 0, SEEK_END);
-	k->mark_fd = getenv("COHORT_NO_KMSG") ? -1 : open("/dev/kmsg", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	k->mark = getenv("COHORT_NO_KMSG") == NULL;
 	return k;
 }
 
 void kmsg_close(struct kmsg *k)
 {
 	scoped_close(&k->fd);
-	scoped_close(&k->mark_fd);
 	free(k);
 }
 
@@ -148,19 +148,21 @@ void kmsg_flush(struct kmsg *k)
 	kwarn_flush(&k->warn);
 }
 
+/* The kernel takes ten lines in five seconds from one open file and drops the rest; hence a new one each time. */
 void kmsg_mark(const struct kmsg *k, const char *fmt, ...)
 {
+	SCOPED_FD fd = k->mark ? open("/dev/kmsg", O_WRONLY | O_NONBLOCK | O_CLOEXEC) : -1;
 	char line[256];
 	va_list ap;
 	int n;
 
-	if (k->mark_fd < 0)
+	if (fd < 0)
 		return;
 	va_start(ap, fmt);
 	n = vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	if (n > 0)
-		(void)!write(k->mark_fd, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
+		(void)!write(fd, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
 }
 
 char *kmsg_cache_line(void)

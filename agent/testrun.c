@@ -291,6 +291,7 @@ void testrun(struct session *s, const struct planned *test)
 	output_init(&r->streams[0], &r->sinks[0], true);
 	output_init(&r->streams[1], &r->sinks[1], false);
 	s->id = test->id;
+	s->complaints = 0;
 	events_put(&s->events, "test-started",
 	           json_pack("{s:I, s:s, s:I}", "id", (json_int_t)test->id, "name", test->name, "rep",
 	                     (json_int_t)test->rep));
@@ -308,6 +309,7 @@ void testrun(struct session *s, const struct planned *test)
 		s->finished++;
 	}
 	s->id = -1;
+	s->complaints = 0;
 	json_decref(r->result);
 	free(r);
 }

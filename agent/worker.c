@@ -16,10 +16,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define COMPLAINTS_MAX 64 /* a test; a kernel that warns in a loop must not fill the disk */
+
 static void on_complaint(void *arg, const char *kind, const char *text)
 {
 	struct session *s = arg;
 
+	if (++s->complaints > COMPLAINTS_MAX)
+		return;
+	if (s->complaints == COMPLAINTS_MAX) {
+		kind = "other";
+		text = "cohort-agent: the kernel complains on; from here on it is not recorded";
+	}
 	events_put(&s->events, "kernel-warning",
 	           json_pack("{s:o, s:s, s:s}", "id",
 	                     s->id < 0 ? json_null() : json_integer((json_int_t)s->id), "kind", kind,

@@ -140,14 +140,23 @@ class Verdicts(AgentCase):
         end, events = self.one(sh("""echo '{"type":"gossip"}'; echo '{"type":"value","name":"a","value":1}x'
             echo '{"type":"result","verdict":"skip","reason":"noconfig"}'; exit 4"""))
         self.assertEqual((end["verdict"], end["reason"]), ("skip", "noconfig"))
-        self.assertEqual([e["text"] for e in events if e["ev"] == "test-output"],
-                         ['{"type":"gossip"}\n{"type":"value","name":"a","value":1}x'])
+        self.assertEqual("\n".join(e["text"] for e in events if e["ev"] == "test-output"),
+                         '{"type":"gossip"}\n{"type":"value","name":"a","value":1}x')
 
     def test_a_program_that_is_not_there(self):
         end, _ = self.one(plan(["/no/such/program"]))
         self.assertEqual((end["verdict"], end["reason"]), ("error", "exec-failed"))
         self.assertIn("/no/such/program: No such file", end["detail"])
         self.assertNotIn("exit_code", end)
+
+    def test_an_empty_program_is_no_script_that_passes(self):
+        path = os.path.join(self.root, "empty")
+        with open(path, "w", encoding="ascii"):
+            pass
+        os.chmod(path, 0o755)
+        end, _ = self.one(plan([path]))
+        self.assertEqual((end["verdict"], end["reason"]), ("error", "exec-failed"))
+        self.assertIn("Exec format error", end["detail"])
 
     def test_environment_directory_and_group(self):
         end, events = self.one(sh("echo $COHORT_RUN $COHORT_TEST; pwd; ls -A; ps -o pgid= -p $$; echo $$; "
