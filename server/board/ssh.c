@@ -215,6 +215,22 @@ static void ssh_up(struct ssh *s)
 	loop_arm(s->loop, &s->kick, 0);
 }
 
+/* libssh2 has one word for a key that is refused and for a board that went away in between. */
+static bool ssh_peer_gone(const struct ssh *s)
+{
+	char byte;
+	ssize_t n = recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+static const char *ssh_auth_fault(const struct ssh *s, int rc)
+{
+	bool refused = rc == LIBSSH2_ERROR_AUTHENTICATION_FAILED || rc == LIBSSH2_ERROR_FILE;
+
+	return refused || !ssh_peer_gone(s) ? "ssh-auth" : "ssh-connect";
+}
+
 static void ssh_authenticate(struct ssh *s)
 {
 	int rc = libssh2_userauth_publickey_fromfile_ex(s->session, s->board->ssh.user,
@@ -230,7 +246,7 @@ static void ssh_authenticate(struct ssh *s)
 	}
 	(void)ssh_error(s, ERR_DENIED, &err, s->board->ssh.host);
 	(void)err_context(&err, "user %s with the key %s", s->board->ssh.user, s->board->ssh.key);
-	ssh_down(s, rc == LIBSSH2_ERROR_SOCKET_DISCONNECT ? "ssh-connect" : "ssh-auth", &err);
+	ssh_down(s, ssh_auth_fault(s, rc), &err);
 }
 
 static void ssh_check_host(struct ssh *s)
