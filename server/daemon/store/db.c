@@ -115,19 +115,32 @@ static void stmts_grow(struct db *db)
 	db->stmts_size = size;
 }
 
+/* To SQLite $2 is a name, numbered by where it comes first; to PostgreSQL, and to us, it is the second value: ?2. */
+static sqlite3_stmt *stmt_prepare(struct db *db, const char *sql)
+{
+	SCOPED_STR text = xstrdup(sql);
+	sqlite3_stmt *stmt = NULL;
+
+	for (char *p = text; *p; p++)
+		if (*p == '$' && p[1] >= '1' && p[1] <= '9')
+			*p = '?';
+	if (sqlite3_prepare_v3(db->handle, text, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) ==
+	    SQLITE_OK)
+		return stmt;
+	(void)db_fail(db, sql, db->broken);
+	return NULL;
+}
+
 static struct db_stmt *stmt_get(struct db *db, const char *sql)
 {
 	size_t slot = slot_of(db->stmts, db->stmts_size, sql);
 	struct db_stmt *s = &db->stmts[slot];
 
 	if (!s->sql) {
-		sqlite3_stmt *stmt;
+		sqlite3_stmt *stmt = stmt_prepare(db, sql);
 
-		if (sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt,
-		                       NULL) != SQLITE_OK) {
-			(void)db_fail(db, sql, db->broken);
+		if (!stmt)
 			return NULL;
-		}
 		*s = (struct db_stmt){.sql = sql, .stmt = stmt};
 		if (++db->stmts_count * 2 > db->stmts_size) {
 			stmts_grow(db);

@@ -37,7 +37,7 @@ void store_wake(struct store *store);
 bool store_healthy(struct store *store, struct err *err);
 
 /* Prepared statement for sql (a literal: cached by its address) with the parameters bound by format, one character each:
- * i int64_t, I int64_t* (NULL = null), s const char* (NULL = null). Use db_step() on it until false, then nothing more:
+ * i int64_t, I int64_t* (NULL = null), s const char* (NULL = null); $N (or ?N) in it is the Nth of them. Use db_step() on it until false, then nothing more:
  * it is reset there or by the next db_query() of the same sql. */
 sqlite3_stmt *db_query(struct db *db, const char *sql, const char *format, ...);
 

@@ -274,10 +274,26 @@ static void test_statement_cache(void **state)
 	free(texts);
 }
 
+/* $N is the Nth value wherever it stands: to SQLite by itself it would be a name, numbered where it comes first. */
+static void test_parameter_order(void **state)
+{
+	struct db *db = store_read_begin(*state);
+	struct err err = {0};
+	sqlite3_stmt *stmt =
+		db_query(db, "SELECT $2, $1, ?3", "iii", (int64_t)1, (int64_t)2, (int64_t)3);
+
+	assert_int_equal(db_step(db, stmt, &err), 1);
+	assert_int_equal(db_int(stmt, 0), 2);
+	assert_int_equal(db_int(stmt, 1), 1);
+	assert_int_equal(db_int(stmt, 2), 3);
+	store_read_end(*state, db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_write_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_parameter_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failed_write_leaves_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_snapshot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_events, setup, teardown),
