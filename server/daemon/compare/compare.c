@@ -46,7 +46,7 @@ static void grow(struct table *t)
 		t->slots[slot_of(t, t->rows[i].test, t->rows[i].cell)] = i + 1;
 }
 
-/* The row's index; contract wins when builds disagree about a test's kind. */
+/* The row's index; when builds disagree about a test's kind, the stricter one wins. */
 static size_t row_of(struct table *t, const struct compare_result *r)
 {
 	size_t slot, row;
@@ -58,8 +58,8 @@ static size_t row_of(struct table *t, const struct compare_result *r)
 		row = t->slots[slot] - 1;
 		if (r->test_id < t->rows[row].order)
 			t->rows[row].order = r->test_id;
-		if (r->kind == COMPARE_CONTRACT)
-			t->rows[row].kind = COMPARE_CONTRACT;
+		if (r->kind < t->rows[row].kind)
+			t->rows[row].kind = r->kind;
 		return row;
 	}
 	row = t->count++;

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum compare_test_kind { COMPARE_CONTRACT, COMPARE_GAP, COMPARE_INFO };
+enum compare_test_kind { COMPARE_CONTRACT, COMPARE_GAP, COMPARE_INFO }; /* strictest first */
 
 struct compare_result {
 	int64_t id;       /* 0: not in the store (planned, and not there) */

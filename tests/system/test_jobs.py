@@ -1,0 +1,386 @@
+"""Jobs over HTTP on the real cohortd: submitting, planning, cancelling, reading back; results and comparisons from a store
+that was filled by the test. No board answers here, so that runs stay where the test puts them."""
+
+import json
+import os
+import random
+import sqlite3
+import unittest
+
+import compare_reference
+import farm
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ"
+NOW = 1_790_000_000_000_000
+
+
+def board(name, cache="vivt", kind="qemu", arch="armel", **fields):
+    document = {"name": name, "kind": kind, "cache": cache, "arch": arch,
+                "ssh": {"host": "127.0.0.1", "port": 1, "user": "root", "key": "/nowhere/key", "host_key": KEY},
+                "boot": {"method": "none"}}
+    document.update(fields)
+    return document
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.farm = farm.Farm()
+        self.addCleanup(self.farm.remove)
+        for document in self.boards():
+            self.farm.add_board(document)
+        self.api = self.farm.start()
+        self.addCleanup(self.farm.stop)
+
+    def boards(self):
+        return [board("q1", tags=["fast"]), board("q2"), board("n810", cache="vipt-aliasing", kind="physical"),
+                board("pc", cache="none", kind="host", arch="x86-64")]
+
+    def builds(self, *names):
+        return [self.api.post("/api/v1/builds", {"name": name, "arch": "arm"})["id"] for name in names]
+
+    def job(self, **fields):
+        return {"builds": ["base", "v1"], "boards": {"cache": ["vivt"]}, "suite": "smoke", **fields}
+
+
+class Submitting(Case):
+    def setUp(self):
+        super().setUp()
+        self.ids = self.builds("base", "v1")
+
+    def test_submit(self):
+        plan = self.api.post("/api/v1/jobs?dry_run=true", self.job(repetitions=2, tests=["echo", "t*"]), status=200)
+        self.assertTrue(plan["valid"])
+        self.assertEqual([(r["cache"], r["kind"], r["build"]["name"], r["boards"], r["tests"]) for r in plan["runs"]],
+                         [("vivt", "qemu", "base", ["q1", "q2"], 4), ("vivt", "qemu", "v1", ["q1", "q2"], 4)])
+        self.assertEqual(self.api.get("/api/v1/jobs")["items"], [])
+        job = self.api.post("/api/v1/jobs", self.job(name="two", repetitions=2, tests=["echo", "t*"], priority=5))
+        self.assertEqual((job["state"], job["complete"], job["planned"], job["arrived"], job["tests"], job["labels"]),
+                         ("queued", False, 8, 0, ["echo", "true"], ["base", "v1"]))
+        self.assertEqual([(r["state"], r["column"], r["build"]["id"], r["planned"]) for r in job["runs"]],
+                         [("queued", 0, self.ids[0], 4), ("queued", 1, self.ids[1], 4)])
+        self.assertEqual(self.api.get(f"/api/v1/jobs/{job['id']}"), job)
+        self.assertEqual(job["selector"], {"cache": ["vivt"]})
+        run = self.api.get(f"/api/v1/runs/{job['runs'][1]['id']}")
+        self.assertEqual(run["tests"], ["echo", "true"])
+        self.assertEqual(self.api.get(f"/api/v1/runs/{run['id']}/attempts")["items"], [])
+        events = self.api.get(f"/api/v1/runs/{run['id']}/events")["items"]
+        self.assertEqual([(e["kind"], e["state"]) for e in events], [("run", "queued")])
+
+    def test_lists(self):
+        jobs = [self.api.post("/api/v1/jobs", self.job(name=f"n{i}"))["id"] for i in range(5)]
+        page = self.api.get("/api/v1/jobs?limit=2")
+        self.assertEqual([j["id"] for j in page["items"]], jobs[:2:-1])
+        page = self.api.get(f"/api/v1/jobs?limit=3&cursor={page['next']}")
+        self.assertEqual([j["id"] for j in page["items"]], jobs[2::-1])
+        self.assertIsNone(page["next"])
+        self.assertEqual(self.api.get("/api/v1/jobs?state=done")["items"], [])
+        self.assertEqual(len(self.api.get("/api/v1/jobs?state=queued")["items"]), 5)
+        runs = self.api.get(f"/api/v1/runs?job={jobs[3]}")["items"]
+        self.assertEqual([r["column"] for r in runs], [1, 0])
+        self.assertEqual(len(self.api.get("/api/v1/runs?state=queued&cache=vivt&limit=500")["items"]), 10)
+        self.assertEqual(self.api.get("/api/v1/runs?board=q1")["items"], [])
+
+    def refused(self, body, path="/api/v1/jobs"):
+        status, document = self.api.call("POST", path, body)
+        self.assertEqual(status, 422, document)
+        return {e["pointer"]: e["detail"] for e in document["errors"]}
+
+    def test_every_error_at_once(self):
+        body = self.job(builds=["base", "nope"], tests=["b-*"], priority=1000, colour="red", boards={"names": ["q1", "zz"]})
+        for path in ("/api/v1/jobs", "/api/v1/jobs?dry_run=true"):
+            errors = self.refused(body, path)
+            self.assertEqual(set(errors), {"/builds/1", "/tests/0", "/priority", "/colour", "/boards/names/1"})
+            self.assertEqual(errors["/builds/1"], "no such build 'nope'")
+        self.assertEqual(self.api.get("/api/v1/jobs")["items"], [])
+        self.assertIn("?dry_run", self.refused(self.job(), "/api/v1/jobs?dry_run=maybe"))
+
+    def test_wrong_paths(self):
+        for path, status in (("/api/v1/jobs/99", 404), ("/api/v1/runs/99", 404), ("/api/v1/results/99", 404),
+                             ("/api/v1/runs/99/log", 404), ("/api/v1/runs/99/attempts", 404), ("/api/v1/runs/99/events", 404),
+                             ("/api/v1/compare?job=99", 404), ("/api/v1/compare?builds=99", 404), ("/api/v1/jobs/x", 404),
+                             ("/api/v1/suites/none", 404), ("/api/v1/compare", 422), ("/api/v1/compare?job=1&builds=1", 422),
+                             ("/api/v1/compare?builds=1,,2", 422), ("/api/v1/compare?builds=1&suite=none", 422),
+                             ("/api/v1/jobs?state=gone", 422), ("/api/v1/results?run=x", 422),
+                             ("/api/v1/results?format=xml", 422), ("/api/v1/jobs?colour=red", 422)):
+            got, document = self.api.call("GET", path)
+            self.assertEqual(got, status, (path, document))
+
+    def test_idempotency(self):
+        head = {"Idempotency-Key": "once"}
+        first = self.api.post("/api/v1/jobs", self.job(), headers=head)
+        self.assertEqual(self.api.post("/api/v1/jobs", self.job(), headers=head), first)
+        status, _ = self.api.call("POST", "/api/v1/jobs", self.job(name="other"), head)
+        self.assertEqual(status, 409)
+        self.assertEqual(len(self.api.get("/api/v1/jobs")["items"]), 1)
+
+    def test_cancel(self):
+        job = self.api.post("/api/v1/jobs", self.job())
+        path = f"/api/v1/jobs/{job['id']}/cancel"
+        ended = self.api.post(path, None, status=200)
+        self.assertEqual((ended["state"], [r["state"] for r in ended["runs"]]), ("cancelled", ["cancelled"] * 2))
+        status, _ = self.api.call("POST", path)
+        self.assertEqual(status, 409)
+        compared = self.api.get(f"/api/v1/compare?job={job['id']}")
+        self.assertEqual([c["state"] for c in compared["classes"][0]["columns"]], ["incomplete"] * 2)
+
+    def test_answered_is_stored(self):
+        jobs = [self.api.post("/api/v1/jobs", self.job(name=str(i)))["id"] for i in range(20)]
+        self.farm.kill()
+        self.api = self.farm.start()
+        self.assertEqual([j["id"] for j in self.api.get("/api/v1/jobs")["items"]], jobs[::-1])
+
+    def test_suites(self):
+        suites = {s["name"]: s for s in self.api.get("/api/v1/suites")["items"]}
+        smoke = self.api.get("/api/v1/suites/smoke")
+        self.assertEqual(suites["smoke"], smoke)
+        self.assertEqual(smoke["tests"][0], {"name": "echo", "description": "prints {}", "kind": "contract",
+                                             "time_limit_s": 10, "classes": [], "cells": []})
+
+    def test_log(self):
+        run = self.api.post("/api/v1/jobs", self.job())["runs"][0]["id"]
+        path = f"/api/v1/runs/{run}/log?attempt=1"
+        self.assertEqual(self.api.call("GET", path)[0], 404)
+        directory = os.path.join(self.farm.state, "runs", str(run), "1")
+        os.makedirs(directory)
+        for name in ("run", "console"):
+            with open(os.path.join(directory, name + ".log"), "w", encoding="utf-8") as file:
+                file.write(f"this is the {name} log\n")
+        self.assertEqual(self.api.call("GET", path), (200, b"this is the run log\n"))
+        self.assertEqual(self.api.call("GET", path + "&source=console"), (200, b"this is the console log\n"))
+        self.assertEqual(self.api.call("GET", path, headers={"Range": "bytes=12-14"}), (206, b"run"))
+        self.assertEqual(self.api.call("GET", path + "&source=passwd")[0], 422)
+
+
+class Stored(Case):
+    """What was measured, put into the store by hand while cohortd is down."""
+
+    def setUp(self):
+        super().setUp()
+        self.ids = self.builds("base", "v1", "v2", "v3")
+        self.farm.stop()
+        self.db = sqlite3.connect(os.path.join(self.farm.state, "cohort.db"), isolation_level=None)
+        self.db.execute("BEGIN")
+
+    def serve(self):
+        self.db.execute("COMMIT")
+        self.db.close()
+        self.api = self.farm.start()
+
+    def insert(self, table, **values):
+        names = ", ".join(f'"{name}"' for name in values)
+        marks = ", ".join("?" * len(values))
+        return self.db.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(values.values())).lastrowid
+
+    def put_job(self, columns):
+        labels = json.dumps([f"b{c}" for c in range(columns)])
+        return self.insert("job", name="stored", request='{"boards":{}}', suite="smoke", labels=labels, priority=0,
+                           state="done", created=NOW, ended=NOW)
+
+    def put_run(self, job, run):
+        """A run as compare_reference.py has it, with an earlier attempt that must not count. Sets the ids of results."""
+        plan = [{**test, "rep": 1, "time_limit_s": 1, "argv": ["true"]} for test in run["plan"]]
+        row = self.insert("run", job=job, col=run["column"], build=self.ids[run["column"]], cache=run["cache"],
+                          kind=run["kind"], boards="[]", plan=json.dumps({"suite": "smoke", "tests": plan}),
+                          planned=len(plan), priority=0, state=run["state"], attempt=2, max_attempts=3, board=run["board"],
+                          expires=NOW * 2, created=NOW)
+        self.insert("attempt", run=row, attempt=1, board="old", fence=1, state="ended", outcome="fault",
+                    fault='{"code":"ssh-lost"}', started=NOW)
+        self.insert("attempt", run=row, attempt=2, board=run["board"], fence=2, state="ended", outcome="complete", started=NOW)
+        for r in run["results"]:
+            one = {"run": row, "test_id": r["test_id"], "test": r["test"], "rep": 1, "cell": r["cell"],
+                   "test_kind": r["kind"], "time": NOW + r["test_id"] * 1_000_000}
+            self.insert("result", attempt=1, verdict="fail", **one)
+            r["id"] = self.insert("result", attempt=2, verdict=r["verdict"], **one)
+            if r["warned"] and r["cell"] == "":
+                self.insert("evidence", run=row, attempt=2, test_id=r["test_id"], record=WARNING)
+        for _ in range(run["warnings"] - sum(r["warned"] and r["cell"] == "" for r in run["results"])):
+            self.insert("evidence", run=row, attempt=2, test_id=None, record=WARNING)
+        return row
+
+
+WARNING = json.dumps({"type": "kernel-warning", "kind": "warning", "text": "WARNING: CPU: 0"}, separators=(",", ":"))
+
+
+def random_run(rng, column, cache, kind, name):
+    tests = [(f"t{i}", rng.choice(["contract", "contract", "gap", "info"]), rng.randrange(4)) for i in range(4)]
+    if rng.random() < 0.2:
+        tests.pop(rng.randrange(4))
+    state = rng.choice(["done"] * 8 + ["failed", "cancelled", "running", "queued"])
+    lean = rng.choice([0.0, 0.0, 0.3, 1.0])
+    plan, results = [], []
+    for _ in range(rng.choice([1, 1, 2, 5])):
+        for test, test_kind, cells in tests:
+            test_id = len(plan)
+            plan.append({"id": test_id, "name": test, "kind": test_kind})
+
+            def verdict():
+                if rng.random() < 0.1:
+                    return rng.choice(["skip", "error", "inconclusive", "missing"])
+                return "fail" if rng.random() < lean else "pass"
+            if rng.random() < 0.05:
+                continue
+            own = rng.choice(["skip"] + [verdict()] * 9)
+            results.append({"test_id": test_id, "test": test, "cell": "", "kind": test_kind, "verdict": own,
+                            "warned": rng.random() < 0.03})
+            for cell in range(cells if own != "skip" and own != "missing" else 0):
+                if rng.random() < 0.95:
+                    results.append({"test_id": test_id, "test": test, "cell": f"c{cell}", "warned": False,
+                                    "kind": "gap" if cell == 2 else test_kind, "verdict": verdict()})
+    warnings = sum(r["warned"] for r in results) + (rng.random() < 0.05)
+    return {"column": column, "cache": cache, "kind": kind, "board": name, "state": state, "faults": 1, "warnings": warnings,
+            "plan": plan, "results": results}
+
+
+class Comparing(Stored):
+    SEEDS = int(os.environ.get("COHORT_COMPARE_SEEDS", "150"))
+
+    def test_against_the_reference(self):
+        first = random.randrange(1 << 32)
+        print(f"seeds {first} .. {first + self.SEEDS - 1}")
+        jobs = []
+        for seed in range(first, first + self.SEEDS):
+            rng = random.Random(seed)
+            columns = rng.randrange(1, 5)
+            runs = [random_run(rng, column, cache, kind, name)
+                    for cache, kind in rng.sample([("vivt", "qemu"), ("vivt", "physical"), ("pipt", "emulated")], rng.randrange(1, 4))
+                    for name in rng.sample(["a", "b"], rng.randrange(1, 3))
+                    for column in range(columns) if rng.random() < 0.9]
+            job = self.put_job(columns)
+            for run in runs:
+                self.put_run(job, run)
+            jobs.append((seed, job, runs, columns))
+        self.serve()
+        for seed, job, runs, columns in jobs:
+            with self.subTest(seed=seed):
+                self.check(self.api.get(f"/api/v1/compare?job={job}"), runs, columns)
+
+    def check(self, got, runs, columns):
+        wanted = compare_reference.compare(runs, columns)
+        self.assertEqual([(c["cache"], c["kind"]) for c in got["classes"]], [(w[0], w[1]) for w in wanted])
+        for group, (cache, kind, wanted_columns, rows) in zip(got["classes"], wanted):
+            self.assertEqual(group["proves_coherency"], kind != "qemu")
+            self.assertEqual(group["note"] is None, kind != "qemu")
+            for column, w in zip(group["columns"], wanted_columns):
+                self.assertEqual({k: column[k] for k in w}, w, (cache, kind, column["label"]))
+            self.assertEqual([(r["test"], r["cell"] or "", r["test_kind"], r["class_of_change"]) for r in group["rows"]],
+                             [(r["test"], r["cell"], r["kind"], r["change"]) for r in rows])
+            for row, w in zip(group["rows"], rows):
+                for cell, t in zip(row["cells"], w["tallies"]):
+                    self.assertEqual([cell[k] for k in ("pass", "fail", "skip", "other", "missing", "warnings")],
+                                     [t[k] for k in ("pass", "fail", "skip", "other", "missing", "warned")], row)
+                    self.assertEqual(cell["n"], t["pass"] + t["fail"] + t["skip"] + t["other"])
+                    self.check_telling(cell["result"], t, runs)
+
+    def check_telling(self, result, tally, runs):
+        """The result to look at is one of the worst."""
+        if result is None or tally["worst"] < 0:
+            return
+        r = next(r for run in runs for r in run["results"] if r["id"] == result)
+        verdict = "warned" if r["warned"] and r["verdict"] == "pass" else r["verdict"]
+        self.assertEqual(compare_reference.WORST.index(verdict), tally["worst"])
+
+    def test_builds_of_any_job(self):
+        plan = [{"id": 0, "name": "t", "kind": "contract"}]
+
+        def run(column, verdict):
+            return {"column": column, "cache": "vivt", "kind": "physical", "board": "a", "state": "done", "faults": 0,
+                    "warnings": 0, "plan": plan, "results": [
+                        {"test_id": 0, "test": "t", "cell": "", "kind": "contract", "verdict": verdict, "warned": False}]}
+        self.put_run(self.put_job(1), run(0, "pass"))
+        self.put_run(self.put_job(2), run(1, "fail"))
+        self.put_run(self.put_job(2), run(1, "fail"))
+        self.serve()
+        got = self.api.get(f"/api/v1/compare?builds={self.ids[0]},{self.ids[1]},{self.ids[3]}&suite=smoke")
+        self.assertEqual(got["labels"], ["base", "v1", "v3"])
+        self.assertEqual([b[0]["name"] for b in got["builds"]], ["base", "v1", "v3"])
+        self.assertEqual([c["state"] for c in got["classes"][0]["columns"]], ["pass", "fail", "no-verdict"])
+        self.assertEqual(got["classes"][0]["rows"][0]["class_of_change"], "no-verdict")
+        got = self.api.get(f"/api/v1/compare?builds={self.ids[0]},{self.ids[1]}")
+        self.assertEqual(got["classes"][0]["rows"][0]["class_of_change"], "regressed")
+        self.assertEqual(got["classes"][0]["rows"][0]["cells"][1]["fail"], 2)
+        self.assertIn("1 regressed", got["headline"])
+
+
+class Results(Stored):
+    def setUp(self):
+        super().setUp()
+        rng = random.Random(7)
+        self.jobs = []
+        for _ in range(3):
+            runs = [random_run(rng, column, cache, "qemu", name) for column in range(2)
+                    for cache, name in (("vivt", "a"), ("pipt", "b"))]
+            job = self.put_job(2)
+            for run in runs:
+                run["id"] = self.put_run(job, run)
+            self.jobs.append((job, runs))
+        self.serve()
+
+    def wanted(self, job=None, **equal):
+        """Ids of all results, in the order in which they were made."""
+        return [r["id"] for number, runs in self.jobs if job in (None, number) for run in runs for r in run["results"]
+                if all({**run, **r}[key] == value for key, value in equal.items())]
+
+    def test_stream(self):
+        job, runs = self.jobs[1]
+        by_run = [r["id"] for run in runs for r in sorted(run["results"], key=lambda r: (r["test_id"], r["cell"]))]
+        self.assertEqual([r["id"] for r in self.api.all_results(f"job={job}")], by_run)
+        self.assertEqual([r["id"] for r in self.api.all_results("")], self.wanted())
+        self.assertEqual([r["id"] for r in self.api.all_results(f"run={runs[0]['id']}&job={job}")],
+                         [r["id"] for r in sorted(runs[0]["results"], key=lambda r: (r["test_id"], r["cell"]))])
+        self.assertEqual(self.api.all_results(f"run={runs[0]['id']}&job={self.jobs[0][0]}"), [])
+        self.assertEqual(sorted(r["id"] for r in self.api.all_results(f"job={job}&verdict=fail&cache=pipt&format=ndjson")),
+                         self.wanted(job, verdict="fail", cache="pipt"))
+        self.assertEqual([r["id"] for r in self.api.all_results("test=t1&cell=c1&board=a")],
+                         self.wanted(test="t1", cell="c1", board="a"))
+
+    def test_pages(self):
+        for query, wanted in ((f"&job={self.jobs[2][0]}", self.wanted(self.jobs[2][0])), ("", self.wanted()),
+                              ("&cell=&test=t0", self.wanted(cell="", test="t0")),
+                              (f"&run={self.jobs[0][1][1]['id']}", [r["id"] for r in self.jobs[0][1][1]["results"]])):
+            got, cursor = [], ""
+            while cursor is not None:
+                page = self.api.get(f"/api/v1/results?limit=7{query}" + (f"&cursor={cursor}" if cursor else ""))
+                got += [r["id"] for r in page["items"]]
+                cursor = page["next"]
+            self.assertEqual(got, sorted(wanted, reverse=True), query)
+
+    def test_one(self):
+        job, runs = self.jobs[0]
+        run = runs[0]
+        r = next(r for r in run["results"] if r["cell"] == "" and r["test_id"] == 2)
+        directory = os.path.join(self.farm.state, "runs", str(run["id"]), "2")
+        os.makedirs(directory)
+        with open(os.path.join(directory, "run.log"), "w", encoding="utf-8") as file:
+            for second in range(-9, 9):
+                file.write(f"{stamp(NOW + second * 1_000_000)} line of second {second}\n")
+        got = self.api.get(f"/api/v1/results/{r['id']}")
+        self.assertEqual([got[k] for k in ("id", "run", "job", "build", "column", "board", "cache", "kind", "test", "rep", "cell",
+                                           "test_kind", "verdict", "attempt", "time")],
+                         [r["id"], run["id"], job, self.ids[0], 0, "a", "vivt", "qemu", r["test"], 1, None, r["kind"],
+                          r["verdict"], 2, stamp(NOW + 2_000_000)])
+        self.assertEqual(len(got["evidence"]), int(r["warned"]))
+        self.assertEqual([line.split()[-1] for line in got["log_excerpt"].splitlines()], ["0", "1", "2", "3"])
+
+    def test_counts(self):
+        job, runs = self.jobs[0]
+        document = self.api.get(f"/api/v1/jobs/{job}")
+        counts = {}
+        for run in runs:
+            for r in run["results"]:
+                if r["cell"] == "":
+                    counts[r["verdict"]] = counts.get(r["verdict"], 0) + 1
+        self.assertEqual(document["verdicts"], counts)
+        self.assertEqual(next(j for j in self.api.get("/api/v1/jobs")["items"] if j["id"] == job)["verdicts"], counts)
+        attempts = self.api.get(f"/api/v1/runs/{runs[0]['id']}/attempts")["items"]
+        self.assertEqual([(a["attempt"], a["board"], a["outcome"], (a["fault"] or {}).get("code")) for a in attempts],
+                         [(1, "old", "fault", "ssh-lost"), (2, "a", "complete", None)])
+
+
+def stamp(wall_us):
+    import datetime
+    moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(microseconds=wall_us)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+if __name__ == "__main__":
+    unittest.main()
