@@ -58,7 +58,8 @@ static inline bool pattern_is_over(const struct pattern *pattern, unsigned int w
 	       (word & pattern->mask) == pattern->match;
 }
 
-static inline void stamp_half(const struct stamp *stamp, unsigned int half, uint32_t out[HALF_WORDS])
+static inline void stamp_half(const struct stamp *stamp, unsigned int half,
+                              uint32_t out[HALF_WORDS])
 {
 	if (stamp->writer == WRITER_ZERO) {
 		out[0] = out[1] = out[2] = out[3] = 0;

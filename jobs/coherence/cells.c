@@ -114,8 +114,8 @@ const char *class_name(unsigned int index)
 
 const char *need_name(unsigned int index)
 {
-	static const char *const names[NEED_COUNT] = {"root", "pagemap", "loop",    "dm-crypt",
-	                                              "tmpfs", "ext4",   "sysvipc", "compaction"};
+	static const char *const names[NEED_COUNT] = {"root",  "pagemap", "loop",    "dm-crypt",
+	                                              "tmpfs", "ext4",    "sysvipc", "compaction"};
 
 	return names[index];
 }

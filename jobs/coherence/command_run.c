@@ -87,7 +87,8 @@ static size_t choose(const struct request *request, const struct test *chosen[TE
 		for (size_t j = 0; j < test_count; j++)
 			found |= fnmatch(request->names[i], tests[j]->name, 0) == 0;
 		if (!found) {
-			(void)fprintf(stderr, "coherence: no test matches: %s\n", request->names[i]);
+			(void)fprintf(stderr, "coherence: no test matches: %s\n",
+			              request->names[i]);
 			return 0;
 		}
 	}

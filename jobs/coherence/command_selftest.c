@@ -31,13 +31,13 @@ static const struct form {
 	{"old memory", FAULT_STALE_MEMORY, EARLY, 0, TAG_STALE, true, false, false},
 	{"stale kernel lines", FAULT_STALE_KERNEL, KERNEL, 0, TAG_STALE, true, false, false},
 	{"lost half-lines", FAULT_LOST_WRITE, EARLY | KERNEL | LATE, 0, TAG_POISON, true, false,
-	 false},
+         false},
 	{"late write-back", FAULT_LATE_WRITEBACK, LATE, 0, TAG_FOREIGN, true, false, false},
 	{"torn half-lines", FAULT_LOST_WRITE, EARLY | KERNEL | LATE, 0, TAG_TORN, true, false,
-	 false},
+         false},
 	{"two faults", FAULT_MIXED, EARLY, LATE, TAG_STALE, true, false, false},
 	{"wrong data without a cache", FAULT_NOT_CACHE, EARLY | KERNEL | LATE, 0, TAG_STALE, true,
-	 true, false},
+         true, false},
 	{"stale instructions", FAULT_STALE_CODE, EARLY, 0, TAG_STALE, true, false, true},
 };
 
@@ -57,8 +57,8 @@ static void build(struct inject *inject, const struct form *form)
 	inject->absent_too = form->absent_too;
 	inject->control_too = form->control_too;
 	for (size_t i = 0; i < SPOILT; i++) {
-		unsigned int views = form->other_views != 0 && i % 2 == 1 ? form->other_views
-		                                                          : form->views;
+		unsigned int views =
+			form->other_views != 0 && i % 2 == 1 ? form->other_views : form->views;
 
 		for (unsigned int view = 0; view < VIEW_COUNT; view++) {
 			if ((views >> view & 1U) != 0)

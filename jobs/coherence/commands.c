@@ -14,21 +14,22 @@ static const struct command {
 } commands[] = {
 	{"list", "list [--json]                  the tests", command_list},
 	{"run",
-	 "run [--iterations N] [--seed N] [--ktap] [--env] [NAME...]\n"
-	 "                                        run tests (names or globs; none: all)",
-	 command_run},
+         "run [--iterations N] [--seed N] [--ktap] [--env] [NAME...]\n"
+         "                                        run tests (names or globs; none: all)",
+         command_run},
 	{"env", "env                            what this machine is", command_env},
 	{"selftest", "selftest [NAME...]             check the reporting with faults of its own",
-	 command_selftest},
+         command_selftest},
 	{"cleanup", "cleanup                        remove what killed runs have left",
-	 command_cleanup},
+         command_cleanup},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static int usage(void)
 {
-	(void)fprintf(stderr, "coherence %s: cache coherency between user mappings and the kernel\n",
+	(void)fprintf(stderr,
+	              "coherence %s: cache coherency between user mappings and the kernel\n",
 	              COHORT_VERSION);
 	for (size_t i = 0; i < COMMANDS; i++)
 		(void)fprintf(stderr, "  coherence %s\n", commands[i].usage);

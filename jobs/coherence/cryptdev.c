@@ -108,8 +108,8 @@ static int check_plaintext(struct ctx *ctx, const struct crypt *crypt, int map)
 
 static int keep_raw(struct ctx *ctx, struct crypt *crypt, int image)
 {
-	crypt->raw = mmap(NULL, IMAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-	                  -1, 0);
+	crypt->raw =
+		mmap(NULL, IMAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (crypt->raw == MAP_FAILED)
 		return ctx_error(ctx, "memory for the ciphertext");
 	if (pread(image, crypt->raw, IMAGE_BYTES, 0) != (ssize_t)IMAGE_BYTES)

@@ -3,9 +3,9 @@
 #include "trial.h"
 
 struct crypt {
-	int direct;          /* the map, opened O_DIRECT */
-	const char *cipher;  /* specification that this kernel took */
-	uint8_t *raw;        /* the ciphertext, POOL_MAX pages */
+	int direct;         /* the map, opened O_DIRECT */
+	const char *cipher; /* specification that this kernel took */
+	uint8_t *raw;       /* the ciphertext, POOL_MAX pages */
 	uint16_t nonce;
 };
 

@@ -58,8 +58,8 @@ struct stamp ctx_stamp(const struct ctx *ctx, enum writer writer, uint16_t gener
 	                      .writer = (uint8_t)writer};
 }
 
-static void stop(struct ctx *ctx, enum verdict verdict, enum reason reason, const char *format,
-                 va_list args)
+__attribute__((format(printf, 4, 0))) static void
+stop(struct ctx *ctx, enum verdict verdict, enum reason reason, const char *format, va_list args)
 {
 	struct report *report = ctx->report;
 

@@ -10,21 +10,21 @@ struct ledger;
 
 struct ctx {
 	const struct test *test;
-	struct report *report;       /* shared with the runner */
-	struct ledger *ledger;       /* shared with the runner */
-	struct inject *inject;       /* NULL but in the self-check */
+	struct report *report; /* shared with the runner */
+	struct ledger *ledger; /* shared with the runner */
+	struct inject *inject; /* NULL but in the self-check */
 	unsigned int iterations;
-	unsigned int class_bits;     /* CLASS_ bit of this machine; 0: unknown */
-	bool switch_hides;           /* a context switch cleans this cache */
-	bool act_sleeps;             /* the act waits, so voluntary switches are expected */
-	bool control;                /* the running trial is a control */
+	unsigned int class_bits; /* CLASS_ bit of this machine; 0: unknown */
+	bool switch_hides;       /* a context switch cleans this cache */
+	bool act_sleeps;         /* the act waits, so voluntary switches are expected */
+	bool control;            /* the running trial is a control */
 	struct quiet quiet;
-	int self_mem;                /* /proc/self/mem */
+	int self_mem; /* /proc/self/mem */
 	uint16_t nonce;
-	uint16_t generation;         /* the newest one given out */
-	uint8_t *buffer;             /* one page, what the kernel's view is read into */
-	uint8_t *source;             /* one page, what an act writes from */
-	const char *ext2;            /* where ext2_mount() put it, or NULL */
+	uint16_t generation; /* the newest one given out */
+	uint8_t *buffer;     /* one page, what the kernel's view is read into */
+	uint8_t *source;     /* one page, what an act writes from */
+	const char *ext2;    /* where ext2_mount() put it, or NULL */
 };
 
 /* Take what every test needs. Returns 0, or -1 after ctx_error(). */

@@ -1,7 +1,7 @@
 #include "env.h"
 
 #include "emit.h"
-#include "json.h"
+#include "jsonw.h"
 #include "pages.h"
 #include "platform.h"
 #include "probe.h"
@@ -14,22 +14,22 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-static void put_uname(struct json *json)
+static void put_uname(struct jsonw *json)
 {
 	struct utsname name;
 
 	if (uname(&name) < 0)
 		return;
-	json_open_object(json, "uname");
-	json_string(json, "sysname", name.sysname);
-	json_string(json, "release", name.release);
-	json_string(json, "version", name.version);
-	json_string(json, "machine", name.machine);
-	json_close_object(json);
+	jsonw_open_object(json, "uname");
+	jsonw_string(json, "sysname", name.sysname);
+	jsonw_string(json, "release", name.release);
+	jsonw_string(json, "version", name.version);
+	jsonw_string(json, "machine", name.machine);
+	jsonw_close_object(json);
 }
 
 /* The first line of a file, limited; null when it cannot be read. */
-static void put_file(struct json *json, const char *key, const char *path)
+static void put_file(struct jsonw *json, const char *key, const char *path)
 {
 	char text[2048];
 	FILE *file = fopen(path, "re");
@@ -37,12 +37,12 @@ static void put_file(struct json *json, const char *key, const char *path)
 
 	text[length] = '\0';
 	text[strcspn(text, "\n")] = '\0';
-	json_string(json, key, file != NULL ? text : NULL);
+	jsonw_string(json, key, file != NULL ? text : NULL);
 	if (file != NULL)
 		(void)fclose(file);
 }
 
-static void put_config_hash(struct json *json)
+static void put_config_hash(struct jsonw *json)
 {
 	static uint8_t bytes[4096];
 	struct sha256 hash;
@@ -51,7 +51,7 @@ static void put_config_hash(struct json *json)
 	ssize_t length;
 
 	if (fd < 0) {
-		json_null(json, "config_gz_sha256");
+		jsonw_null(json, "config_gz_sha256");
 		return;
 	}
 	sha256_init(&hash);
@@ -59,10 +59,10 @@ static void put_config_hash(struct json *json)
 		sha256_update(&hash, bytes, (size_t)length);
 	(void)close(fd);
 	sha256_final(&hash, digest);
-	json_hex(json, "config_gz_sha256", digest, sizeof(digest));
+	jsonw_hex(json, "config_gz_sha256", digest, sizeof(digest));
 }
 
-static void put_cpuinfo(struct json *json)
+static void put_cpuinfo(struct jsonw *json)
 {
 	static const struct {
 		const char *key, *field;
@@ -74,42 +74,42 @@ static void put_cpuinfo(struct json *json)
 	};
 	char value[128];
 
-	json_open_object(json, "cpuinfo");
+	jsonw_open_object(json, "cpuinfo");
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		platform_cpuinfo(fields[i].field, value, sizeof(value));
-		json_string(json, fields[i].key, value[0] != '\0' ? value : NULL);
+		jsonw_string(json, fields[i].key, value[0] != '\0' ? value : NULL);
 	}
-	json_close_object(json);
+	jsonw_close_object(json);
 }
 
 /* A size that the timing did not settle is the word "unknown", never a guess. */
-static void put_measured(struct json *json, const char *key, unsigned int value)
+static void put_measured(struct jsonw *json, const char *key, unsigned int value)
 {
 	if (value == 0)
-		json_string(json, key, "unknown");
+		jsonw_string(json, key, "unknown");
 	else
-		json_unsigned(json, key, value);
+		jsonw_unsigned(json, key, value);
 }
 
-static void put_cache(struct json *json)
+static void put_cache(struct jsonw *json)
 {
 	struct cache_probe probe;
 
 	probe_cache(&probe);
-	json_open_object(json, "dcache_by_timing");
+	jsonw_open_object(json, "dcache_by_timing");
 	put_measured(json, "bytes", probe.bytes);
 	put_measured(json, "line", probe.line);
 	put_measured(json, "ways", probe.ways);
-	json_string(json, "allocation", probe.allocation);
-	json_open_array(json, "picoseconds_per_load");
+	jsonw_string(json, "allocation", probe.allocation);
+	jsonw_open_array(json, "picoseconds_per_load");
 	for (unsigned int i = 0; i < PROBE_SIZES; i++) {
-		json_open_object(json, NULL);
-		json_unsigned(json, "kib", 1U << (i + PROBE_FIRST_LOG2));
-		json_unsigned(json, "ps", probe.load_ps[i]);
-		json_close_object(json);
+		jsonw_open_object(json, NULL);
+		jsonw_unsigned(json, "kib", 1U << (i + PROBE_FIRST_LOG2));
+		jsonw_unsigned(json, "ps", probe.load_ps[i]);
+		jsonw_close_object(json);
 	}
-	json_close_array(json);
-	json_close_object(json);
+	jsonw_close_array(json);
+	jsonw_close_object(json);
 }
 
 static const char *dcache_class(const struct platform *platform)
@@ -122,45 +122,46 @@ static const char *dcache_class(const struct platform *platform)
 }
 
 /* Where the kernel's addresses begin, from where ours end: a stack is near the top. */
-static void put_page_offset(struct json *json)
+static void put_page_offset(struct jsonw *json)
 {
 	int here = 0;
 	uintptr_t top = (uintptr_t)&here;
 
 	if (sizeof(top) > 4)
-		json_null(json, "page_offset_guess");
+		jsonw_null(json, "page_offset_guess");
 	else
-		json_string(json, "page_offset_guess",
-		            top >= 0x80000000U ? "0xc0000000" : top >= 0x40000000U ? "0x80000000"
-		                                                                   : "0x40000000");
+		jsonw_string(json, "page_offset_guess",
+		             top >= 0x80000000U   ? "0xc0000000"
+		             : top >= 0x40000000U ? "0x80000000"
+		                                  : "0x40000000");
 }
 
 void env_emit(FILE *out)
 {
 	static char text[LINE_MAX_BYTES];
 	struct platform platform;
-	struct json json;
+	struct jsonw json;
 
 	platform_read(&platform);
-	json_start(&json, text, sizeof(text));
-	json_open_object(&json, NULL);
-	json_string(&json, "type", "env");
-	json_string(&json, "suite", "coherence");
-	json_string(&json, "version", COHORT_VERSION);
+	jsonw_start(&json, text, sizeof(text));
+	jsonw_open_object(&json, NULL);
+	jsonw_string(&json, "type", "env");
+	jsonw_string(&json, "suite", "coherence");
+	jsonw_string(&json, "version", COHORT_VERSION);
 	put_uname(&json);
 	put_file(&json, "cmdline", "/proc/cmdline");
 	put_config_hash(&json);
-	json_string(&json, "cpu_line", platform.cpu_line[0] != '\0' ? platform.cpu_line : NULL);
-	json_string(&json, "dcache_class", dcache_class(&platform));
+	jsonw_string(&json, "cpu_line", platform.cpu_line[0] != '\0' ? platform.cpu_line : NULL);
+	jsonw_string(&json, "dcache_class", dcache_class(&platform));
 	put_cpuinfo(&json);
-	json_signed(&json, "cpus", sysconf(_SC_NPROCESSORS_ONLN));
+	jsonw_signed(&json, "cpus", sysconf(_SC_NPROCESSORS_ONLN));
 	put_page_offset(&json);
-	json_string(&json, "colour_probe", probe_colour());
+	jsonw_string(&json, "colour_probe", probe_colour());
 	put_cache(&json);
-	json_bool(&json, "frame_numbers_visible", page_frame(text) != 0);
-	json_bool(&json, "root", geteuid() == 0);
-	json_close_object(&json);
-	if (json_finish(&json) < 0)
+	jsonw_bool(&json, "frame_numbers_visible", page_frame(text) != 0);
+	jsonw_bool(&json, "root", geteuid() == 0);
+	jsonw_close_object(&json);
+	if (jsonw_finish(&json) < 0)
 		abort();
 	(void)fprintf(out, "%s\n", text);
 	(void)fflush(out);

@@ -10,13 +10,13 @@
 #include <stdint.h>
 
 struct inject {
-	const char *name;       /* for the self-check's own report */
-	const char *class_name; /* the class that must come out */
+	const char *name;                 /* for the self-check's own report */
+	const char *class_name;           /* the class that must come out */
 	struct halves halves[VIEW_COUNT]; /* what to spoil in each view */
-	enum tag tag;           /* what to put there */
-	bool absent_too;        /* also in cells whose user alias is absent */
-	bool control_too;       /* also in control trials */
-	bool active;            /* set by the trial for the cell it runs */
+	enum tag tag;                     /* what to put there */
+	bool absent_too;                  /* also in cells whose user alias is absent */
+	bool control_too;                 /* also in control trials */
+	bool active;                      /* set by the trial for the cell it runs */
 };
 
 /* Change seen, the words just read of half-line half, if inject is active and says so. */

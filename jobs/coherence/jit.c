@@ -51,17 +51,17 @@ size_t jit_size(enum jit_set set)
 
 static void emit_thumb(volatile uint16_t *code, uint16_t value)
 {
-	code[0] = (uint16_t)(0x2000U | value >> 8);    /* movs r0, #high */
-	code[1] = 0x0200;                              /* lsls r0, r0, #8 */
+	code[0] = (uint16_t)(0x2000U | value >> 8);     /* movs r0, #high */
+	code[1] = 0x0200;                               /* lsls r0, r0, #8 */
 	code[2] = (uint16_t)(0x3000U | (value & 255U)); /* adds r0, #low */
-	code[3] = 0x4770;                              /* bx lr */
+	code[3] = 0x4770;                               /* bx lr */
 }
 
 static void emit_native(volatile uint32_t *code, uint16_t value)
 {
-	code[0] = 0xe3a00000U | (value & 255U);   /* mov r0, #low */
-	code[1] = 0xe3800c00U | (value >> 8);     /* orr r0, r0, #high << 8 */
-	code[2] = 0xe12fff1eU;                    /* bx lr */
+	code[0] = 0xe3a00000U | (value & 255U); /* mov r0, #low */
+	code[1] = 0xe3800c00U | (value >> 8);   /* orr r0, r0, #high << 8 */
+	code[2] = 0xe12fff1eU;                  /* bx lr */
 }
 
 int jit_flush(void *start, void *end)
@@ -110,6 +110,7 @@ static void emit_native(volatile uint32_t *code, uint16_t value)
 }
 
 #else
+// cppcheck-suppress preprocessorErrorDirective
 #error "jit.c: no instruction encodings for this architecture"
 #endif
 
@@ -180,7 +181,7 @@ static struct mismatch describe(unsigned int cell, unsigned int iteration, const
 		.va = (uintptr_t)at,
 		.pfn = pfn,
 		.user_colour = (int8_t)colour_of(at),
-		.kernel_colour = pfn == 0 ? -1 : (int8_t)(pfn & COLOUR_MASK),
+		.kernel_colour = (int8_t)(pfn == 0 ? -1 : (int)(pfn & COLOUR_MASK)),
 		.arch_before = -1,
 		.arch_after = -1,
 	};
@@ -208,16 +209,15 @@ static void count(struct ctx *ctx, struct mismatch *mismatch, const struct switc
 		report_code_fault(ctx->report, mismatch);
 }
 
-static void check_since(struct ctx *ctx, unsigned int cell, unsigned int iteration,
-                        const void *at, enum jit_set set, uint16_t want,
-                        const struct switches *before)
+static void check_since(struct ctx *ctx, unsigned int cell, unsigned int iteration, const void *at,
+                        enum jit_set set, uint16_t want, const struct switches *before)
 {
 	uint32_t got = jit_call(at, set);
 	struct mismatch mismatch;
 
 	if (ctx->inject != NULL)
-		got = inject_code(ctx->inject, (unsigned int)((uintptr_t)at % PAGE_BYTES) / HALF_BYTES,
-		                  got);
+		got = inject_code(ctx->inject,
+		                  (unsigned int)((uintptr_t)at % PAGE_BYTES) / HALF_BYTES, got);
 	mismatch = describe(cell, iteration, at, set, want, got);
 	count(ctx, &mismatch, before, got != want);
 }

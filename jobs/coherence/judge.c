@@ -163,7 +163,7 @@ static void judge_mismatch(struct report *report, struct mismatch *mismatch)
 		mismatch->fault = FAULT_NOT_CACHE;
 	else if (report->cells[mismatch->cell].code_faults > 0)
 		mismatch->fault = FAULT_STALE_CODE;
-	else if (mismatch->several)
+	else if (mismatch->several != 0)
 		mismatch->fault = FAULT_MIXED;
 	else
 		mismatch->fault = signature_fault(report, mismatch->cell, mismatch->signature);

@@ -17,9 +17,9 @@ enum ledger_kind { LEDGER_FREE, LEDGER_LOOP, LEDGER_MAP };
 
 struct ledger_entry {
 	enum ledger_kind kind;
-	unsigned int loop;            /* number of the loop device */
-	uint64_t device, inode;       /* its backing file, to be sure that it is ours */
-	char name[LEDGER_NAME_MAX];   /* of the device-mapper map */
+	unsigned int loop;          /* number of the loop device */
+	uint64_t device, inode;     /* its backing file, to be sure that it is ours */
+	char name[LEDGER_NAME_MAX]; /* of the device-mapper map */
 };
 
 struct ledger {

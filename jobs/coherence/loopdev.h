@@ -5,7 +5,7 @@
 struct ctx;
 
 struct loop {
-	int fd;              /* the block device; owned */
+	int fd; /* the block device; owned */
 	unsigned int number;
 	unsigned int major, minor;
 };

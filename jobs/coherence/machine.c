@@ -75,8 +75,8 @@ static struct quiet make_quiet(void)
 
 int machine_init(size_t evict_bytes, struct quiet *quiet)
 {
-	uint8_t *buffer = mmap(NULL, evict_bytes, PROT_READ | PROT_WRITE,
-	                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *buffer =
+		mmap(NULL, evict_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (buffer == MAP_FAILED)
 		return -1;

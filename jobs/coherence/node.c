@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -39,16 +41,36 @@ int node_open(mode_t type, dev_t device, int flags)
 	return -1;
 }
 
+/* Read a number at *text and step over it. Returns 0, or -1 when there is none. */
+static int take_number(char **text, unsigned int *number)
+{
+	char *end;
+	unsigned long value;
+
+	errno = 0;
+	value = strtoul(*text, &end, 10);
+	if (end == *text || errno != 0 || value > UINT_MAX)
+		return -1;
+	*text = end;
+	*number = (unsigned int)value;
+	return 0;
+}
+
 int node_misc(const char *name, dev_t *device)
 {
 	FILE *misc = fopen("/proc/misc", "re");
 	char line[128];
-	unsigned int number;
-	char found[64];
 	int result = -1;
 
 	while (misc != NULL && result < 0 && fgets(line, sizeof(line), misc) != NULL) {
-		if (sscanf(line, "%u %63s", &number, found) == 2 && strcmp(found, name) == 0) {
+		char *next = line;
+		unsigned int number;
+
+		if (take_number(&next, &number) < 0)
+			continue;
+		next += strspn(next, " ");
+		next[strcspn(next, "\n")] = '\0';
+		if (strcmp(next, name) == 0) {
 			*device = makedev(MISC_MAJOR, number);
 			result = 0;
 		}
@@ -62,19 +84,20 @@ int node_misc(const char *name, dev_t *device)
 
 int node_block(const char *name, dev_t *device)
 {
-	char path[96];
+	char text[96];
+	char *next = text;
 	unsigned int high;
 	unsigned int low;
 	FILE *file;
-	int fields;
 
-	(void)snprintf(path, sizeof(path), "/sys/block/%s/dev", name);
-	file = fopen(path, "re");
+	(void)snprintf(text, sizeof(text), "/sys/block/%s/dev", name);
+	file = fopen(text, "re");
 	if (file == NULL)
 		return -1;
-	fields = fscanf(file, "%u:%u", &high, &low);
+	if (fgets(text, sizeof(text), file) == NULL)
+		text[0] = '\0';
 	(void)fclose(file);
-	if (fields != 2) {
+	if (take_number(&next, &high) < 0 || *next++ != ':' || take_number(&next, &low) < 0) {
 		errno = EIO;
 		return -1;
 	}

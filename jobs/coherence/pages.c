@@ -19,8 +19,8 @@ void *slots_reserve(unsigned int count)
 {
 	/* One slot more than asked for: room to align, and a fence before the first page. */
 	size_t bytes = SLOT_BYTES * (count + 1U);
-	uint8_t *start = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-	                      -1, 0);
+	uint8_t *start =
+		mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (start == MAP_FAILED)
 		return NULL;

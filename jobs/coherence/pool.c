@@ -25,8 +25,8 @@ int file_on_tmpfs(struct ctx *ctx, unsigned int index, off_t bytes)
 
 int target_map(struct ctx *ctx, struct target *target, int prot, int flags)
 {
-	void *at = mmap(target->va, PAGE_BYTES, prot, flags | MAP_FIXED, target->fd,
-	                target->offset);
+	void *at =
+		mmap(target->va, PAGE_BYTES, prot, flags | MAP_FIXED, target->fd, target->offset);
 
 	return at == MAP_FAILED ? ctx_cannot(ctx, "mapping a test page") : 0;
 }

@@ -13,7 +13,7 @@
 #define SAMPLES      5U
 #define WAYS_MAX     64U
 #define LINE_MIN     8U
-#define LINE_MAX     128U
+#define STRIDE_MAX   256U
 #define CLEARLY_MORE 5U /* halves: a miss costs at least 5/2 of a hit, or nothing is said */
 
 static uint8_t *area;
@@ -112,11 +112,11 @@ static uint32_t walk_time(size_t bytes, size_t stride)
 /* A load costs more with every step until each one is in a line of its own. */
 static void probe_line(struct cache_probe *probe)
 {
-	uint32_t slowest = walk_time(AREA_BYTES, LINE_MAX);
+	uint32_t slowest = walk_time(AREA_BYTES, STRIDE_MAX);
 
 	if (!clearly_more(slowest, walk_time(AREA_BYTES, LINE_MIN / 2)))
 		return;
-	for (unsigned int stride = LINE_MIN; stride <= LINE_MAX; stride *= 2) {
+	for (unsigned int stride = LINE_MIN; stride < STRIDE_MAX; stride *= 2) {
 		if (walk_time(AREA_BYTES, stride) >= slowest - slowest / 8U) {
 			probe->line = stride;
 			return;
@@ -191,8 +191,8 @@ void probe_cache(struct cache_probe *probe)
 		return;
 	memset(area, 1, AREA_BYTES);
 	probe_size(probe);
-	probe_line(probe);
-	if (probe->bytes != 0) {
+	if (probe->bytes != 0) { /* without that knee there is no cache to be seen */
+		probe_line(probe);
 		probe_ways(probe);
 		probe_allocation(probe);
 	}

@@ -60,7 +60,7 @@ static void describe(struct mismatch *mismatch, const struct finding *finding)
 		last = half;
 		halves_set(&mismatch->halves, half);
 		mismatch->signature |= (uint8_t)signature;
-		mismatch->several |= signature != one;
+		mismatch->several |= signature != one ? 1U : 0U;
 		mismatch->tags[block_tag(half_seen(finding->views, half), half, finding->expect,
 		                         finding->cipher)]++;
 	}

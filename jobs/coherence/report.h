@@ -2,7 +2,8 @@
  *
  * A report lives in memory shared by the runner and the test's process, so that whatever was
  * found before that process died is still there. The test's side fills it in and never prints
- * (printing would run on the cache under test); the runner's side judges and prints. */
+ * (printing would run on the cache under test); the runner's side judges and prints. No bool
+ * in it: what a process that ran wild leaves in one is undefined to read. */
 #pragma once
 #include "test.h"
 #include "view.h"
@@ -58,10 +59,10 @@ struct cell_result {
 
 /* Where a page is and who looked at it. */
 struct place {
-	uint64_t va, pfn;               /* pfn 0: unknown */
+	uint64_t va, pfn;                  /* pfn 0: unknown */
 	int8_t user_colour, kernel_colour; /* -1: unknown */
-	int8_t arch_before, arch_after; /* KPF_ARCH; -1: unknown */
-	bool by_child;                  /* seen by a forked child, not by the test itself */
+	int8_t arch_before, arch_after;    /* KPF_ARCH; -1: unknown */
+	uint8_t by_child;                  /* seen by a forked child, not by the test itself */
 };
 
 struct mismatch {
@@ -72,7 +73,7 @@ struct mismatch {
 	struct halves halves;
 	uint32_t tags[TAG_COUNT];
 	uint8_t signature; /* union over the page */
-	bool several;      /* half-lines of the page differ in their signature */
+	uint8_t several;   /* half-lines of the page differ in their signature */
 	enum fault fault;  /* filled in by report_judge() */
 	uint32_t nvcsw, nivcsw, repeats;
 };
@@ -85,7 +86,7 @@ struct report {
 	unsigned int mismatch_count;
 	struct mismatch mismatches[MISMATCHES_MAX];
 	unsigned int running_cell; /* for the text when the test's process dies */
-	bool finished;             /* the test's process came to its end */
+	uint8_t finished;          /* the test's process came to its end */
 	enum verdict stop;         /* why the whole test stopped early: PASS, SKIP, ERROR */
 	enum reason stop_reason;
 	char detail[DETAIL_MAX];

@@ -18,9 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RUNNER_PRIORITY  51 /* above the tests' 50, or a busy test could outrun its limit */
-#define REAP_LIMIT_US    5000000U
-#define REAP_PAUSE_NS    2000000L
+#define RUNNER_PRIORITY 51 /* above the tests' 50, or a busy test could outrun its limit */
+#define REAP_LIMIT_US   5000000U
+#define REAP_PAUSE_NS   2000000L
 
 struct shared {
 	struct report report;
@@ -103,7 +103,7 @@ static _Noreturn void test_main(struct runner *runner, const struct test *test,
 	};
 	if (ctx_init(&ctx) == 0)
 		(void)test->run(&ctx);
-	ctx.report->finished = true;
+	ctx.report->finished = 1;
 	_exit(0);
 }
 

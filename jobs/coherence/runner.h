@@ -8,10 +8,10 @@ struct inject;
 struct runner; /* opaque: made by runner_new() */
 
 struct run_options {
-	unsigned int iterations;      /* 0: the test's own */
+	unsigned int iterations; /* 0: the test's own */
 	uint32_t seed;
-	bool quiet_log;               /* no markers in the kernel log */
-	struct inject *inject;        /* the self-check's, else NULL */
+	bool quiet_log;        /* no markers in the kernel log */
+	struct inject *inject; /* the self-check's, else NULL */
 };
 
 /* Prepare: shared memory, signals, leftovers of runners that were killed.

@@ -58,12 +58,12 @@ struct variant {
 struct test {
 	const char *name;
 	const char *description;
-	const char *api;           /* the kernel interface under test */
+	const char *api; /* the kernel interface under test */
 	enum kind kind;
-	unsigned int classes;      /* CLASS_ bits */
-	unsigned int needs;        /* NEED_ bits */
+	unsigned int classes; /* CLASS_ bits */
+	unsigned int needs;   /* NEED_ bits */
 	unsigned int time_limit_s;
-	unsigned int iterations;   /* default; chosen for about a second on a QEMU board */
+	unsigned int iterations; /* default; chosen for about a second on a QEMU board */
 	const struct variant *variants;
 	size_t variant_count;
 	/* Run every cell and put the results into ctx's report. Runs in a child process of its

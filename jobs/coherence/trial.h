@@ -16,23 +16,23 @@
 
 /* A page under test. */
 struct target {
-	void *va;           /* where the views look */
-	void *alias;        /* a second mapping of it, or NULL */
-	void *slot;         /* the fenced slot that holds va */
-	int fd;             /* its file, or -1 for anonymous memory */
-	off_t offset;       /* of the page in the file */
-	unsigned int page;  /* the page index in its stamps */
+	void *va;          /* where the views look */
+	void *alias;       /* a second mapping of it, or NULL */
+	void *slot;        /* the fenced slot that holds va */
+	int fd;            /* its file, or -1 for anonymous memory */
+	off_t offset;      /* of the page in the file */
+	unsigned int page; /* the page index in its stamps */
 	unsigned int slot_index;
-	int delta;          /* user colour ^ kernel colour; -1: not known */
-	bool unusable;      /* this kernel refused to map it; in no trial */
-	uint64_t pfn;       /* 0: not known */
+	int delta;     /* user colour ^ kernel colour; -1: not known */
+	bool unusable; /* this kernel refused to map it; in no trial */
+	uint64_t pfn;  /* 0: not known */
 	int arch_before;
-	struct pattern base;   /* the old content; set by base */
-	struct pattern user;   /* what the user state writes; set by aim */
-	struct pattern expect; /* what the views should see; set by aim */
-	const void *cipher;    /* raw ciphertext for tags, or NULL; set by aim */
+	struct pattern base;      /* the old content; set by base */
+	struct pattern user;      /* what the user state writes; set by aim */
+	struct pattern expect;    /* what the views should see; set by aim */
+	const void *cipher;       /* raw ciphertext for tags, or NULL; set by aim */
 	struct switches switches; /* during act and view 1 */
-	struct view *views; /* VIEW_COUNT of them, in the pool */
+	struct view *views;       /* VIEW_COUNT of them, in the pool */
 };
 
 struct pool {
@@ -66,10 +66,10 @@ struct trial_ops {
 	unsigned int batch; /* pages in one batch; 0: TARGETS_PER_DELTA */
 };
 
-/* Run all iterations of one cell over the targets of its delta (any target when it has none).
+/* Run all iterations of cell index over the targets of its delta (any target when it has none).
  * A cell for whose delta there is no target has no trials, and is inconclusive.
  * Returns 0, or -1 when the test cannot go on. */
-int trial_run(struct ctx *ctx, unsigned int cell, const struct trial_ops *ops, struct pool *pool);
+int trial_run(struct ctx *ctx, unsigned int index, const struct trial_ops *ops, struct pool *pool);
 
 /* Call trial_run() for every cell of one variant that is not skipped. */
 int trial_run_variant(struct ctx *ctx, unsigned int variant, const struct trial_ops *ops,

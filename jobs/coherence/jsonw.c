@@ -1,15 +1,16 @@
-#include "json.h"
+#include "jsonw.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-void json_start(struct json *json, char *text, size_t room)
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is written through json->text */
+void jsonw_start(struct jsonw *json, char *text, size_t room)
 {
-	*json = (struct json){.text = text, .room = room};
+	*json = (struct jsonw){.text = text, .room = room};
 }
 
-static void put(struct json *json, const char *text, size_t length)
+static void put(struct jsonw *json, const char *text, size_t length)
 {
 	if (json->full || length >= json->room - json->length) {
 		json->full = true;
@@ -19,7 +20,7 @@ static void put(struct json *json, const char *text, size_t length)
 	json->length += length;
 }
 
-static void put_text(struct json *json, const char *text)
+static void put_text(struct jsonw *json, const char *text)
 {
 	put(json, text, strlen(text));
 }
@@ -41,7 +42,7 @@ static size_t utf8_length(const unsigned char *text)
 	return length;
 }
 
-static void put_quoted(struct json *json, const char *value)
+static void put_quoted(struct jsonw *json, const char *value)
 {
 	const unsigned char *next = (const unsigned char *)value;
 	char escape[8];
@@ -67,7 +68,7 @@ static void put_quoted(struct json *json, const char *value)
 }
 
 /* What stands before every value: the comma and the key. */
-static void lead(struct json *json, const char *key)
+static void lead(struct jsonw *json, const char *key)
 {
 	if (json->separate)
 		put_text(json, ",");
@@ -78,40 +79,40 @@ static void lead(struct json *json, const char *key)
 	json->separate = true;
 }
 
-static void open_with(struct json *json, const char *key, const char *bracket)
+static void open_with(struct jsonw *json, const char *key, const char *bracket)
 {
 	lead(json, key);
 	put_text(json, bracket);
 	json->separate = false;
 }
 
-static void close_with(struct json *json, const char *bracket)
+static void close_with(struct jsonw *json, const char *bracket)
 {
 	put_text(json, bracket);
 	json->separate = true;
 }
 
-void json_open_object(struct json *json, const char *key)
+void jsonw_open_object(struct jsonw *json, const char *key)
 {
 	open_with(json, key, "{");
 }
 
-void json_close_object(struct json *json)
+void jsonw_close_object(struct jsonw *json)
 {
 	close_with(json, "}");
 }
 
-void json_open_array(struct json *json, const char *key)
+void jsonw_open_array(struct jsonw *json, const char *key)
 {
 	open_with(json, key, "[");
 }
 
-void json_close_array(struct json *json)
+void jsonw_close_array(struct jsonw *json)
 {
 	close_with(json, "]");
 }
 
-void json_unsigned(struct json *json, const char *key, uint64_t value)
+void jsonw_unsigned(struct jsonw *json, const char *key, uint64_t value)
 {
 	char digits[24];
 
@@ -120,7 +121,7 @@ void json_unsigned(struct json *json, const char *key, uint64_t value)
 	put_text(json, digits);
 }
 
-void json_signed(struct json *json, const char *key, int64_t value)
+void jsonw_signed(struct jsonw *json, const char *key, int64_t value)
 {
 	char digits[24];
 
@@ -129,29 +130,29 @@ void json_signed(struct json *json, const char *key, int64_t value)
 	put_text(json, digits);
 }
 
-void json_bool(struct json *json, const char *key, bool value)
+void jsonw_bool(struct jsonw *json, const char *key, bool value)
 {
 	lead(json, key);
 	put_text(json, value ? "true" : "false");
 }
 
-void json_null(struct json *json, const char *key)
+void jsonw_null(struct jsonw *json, const char *key)
 {
 	lead(json, key);
 	put_text(json, "null");
 }
 
-void json_string(struct json *json, const char *key, const char *value)
+void jsonw_string(struct jsonw *json, const char *key, const char *value)
 {
 	if (value == NULL) {
-		json_null(json, key);
+		jsonw_null(json, key);
 		return;
 	}
 	lead(json, key);
 	put_quoted(json, value);
 }
 
-void json_hex(struct json *json, const char *key, const void *data, size_t length)
+void jsonw_hex(struct jsonw *json, const char *key, const void *data, size_t length)
 {
 	static const char digits[] = "0123456789abcdef";
 	const unsigned char *bytes = data;
@@ -163,7 +164,7 @@ void json_hex(struct json *json, const char *key, const void *data, size_t lengt
 	put_text(json, "\"");
 }
 
-int json_finish(struct json *json)
+int jsonw_finish(struct jsonw *json)
 {
 	json->text[json->length] = '\0';
 	return json->full ? -1 : 0;

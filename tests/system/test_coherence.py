@@ -1,0 +1,248 @@
+"""coherence from the outside, on this machine: what it prints, how it ends, and what it leaves behind when killed.
+
+This machine's caches are coherent, so contract tests pass or skip here. What needs root (frame numbers, loop devices)
+is skipped without it, and says so."""
+
+import collections
+import json
+import os
+import random
+import signal
+import subprocess
+import unittest
+
+from farm import BUILD, children_of, wait_for
+
+COHERENCE = os.path.join(BUILD, "jobs/coherence/coherence")
+WORDS = {"noconfig", "nodev", "noperm", "nosys", "old-kernel", "no-memory", "not-applicable"}
+SEED = int(os.environ.get("COHORT_SEED", "0")) or random.randrange(1, 1 << 31)
+KILL_ROUNDS = 40
+
+
+def coherence(*args, env=None, preexec=None):
+    return subprocess.run([COHERENCE, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120,
+                          env={**os.environ, **(env or {})}, check=False, preexec_fn=preexec)
+
+
+def lines_of(done):
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def listed():
+    return {test["name"]: test for test in json.loads(coherence("list", "--json").stdout)["tests"]}
+
+
+def loops_of(pids):
+    """Loop devices over files of runs with these PIDs; other runs may be going on on this machine."""
+    labels = [f"cohort-coherence-{pid} " for pid in pids]
+    found = []
+    for name in os.listdir("/sys/block"):
+        try:
+            with open(f"/sys/block/{name}/loop/backing_file", encoding="utf-8", errors="replace") as file:
+                backing = file.read() + " "
+                if any(label in backing for label in labels):
+                    found.append(name)
+        except OSError:
+            continue
+    return found
+
+
+class Table(unittest.TestCase):
+    def test_list(self):
+        document = json.loads(coherence("list", "--json").stdout)
+        self.assertEqual(document["suite"], "coherence")
+        names = [test["name"] for test in document["tests"]]
+        self.assertEqual(names[:8], ["dio-read-anon", "dio-read-mapped", "write-mmap", "mmap-write-read", "shared-alias",
+                                     "fork-cow", "jit-cacheflush", "jit-control"])
+        for test in document["tests"]:
+            self.assertIn(test["kind"], ("contract", "gap", "info"))
+            self.assertEqual(len(set(test["cells"])), len(test["cells"]))
+            self.assertLessEqual(set(test["gap_cells"]), set(test["cells"]))
+        text = coherence("list")
+        self.assertEqual([line.split()[0] for line in text.stdout.splitlines()], names)
+
+    def test_matrix(self):
+        cells = listed()["dio-read-anon"]["cells"]
+        want = [f"u={u},k={k},delta={d}" for u in ("absent", "clean", "dirty") for k in ("absent", "clean")
+                for d in range(4)]
+        self.assertEqual(cells, want)
+
+    def test_usage(self):
+        for args in ([], ["no-such"], ["run", "--iterations", "-1", "jit-control"], ["run", "--iterations", "x"],
+                     ["run", "--seed", "4294967296"], ["run", "no-such-test"], ["run", "--nonsense"], ["list", "x"]):
+            done = coherence(*args)
+            self.assertEqual(done.returncode, 64, args)
+            self.assertEqual(done.stdout, "", args)
+            self.assertNotEqual(done.stderr, "", args)
+        self.assertIn("no-such-test", coherence("run", "no-such-test").stderr)
+
+    def test_env(self):
+        done = coherence("env")
+        self.assertEqual(done.returncode, 0)
+        record = json.loads(done.stdout)
+        self.assertEqual(record["type"], "env")
+        self.assertEqual(record["uname"]["release"], os.uname().release)
+        self.assertIn(record["dcache_by_timing"]["allocation"], ("read", "read-write", "unknown"))
+
+
+class Run(unittest.TestCase):
+    def check_result(self, records, name):
+        """The lines of one test: every planned cell once, the result last, and nothing that contradicts itself."""
+        row = listed()[name]
+        self.assertEqual([r["type"] for r in records].count("result"), 1)
+        result = records[-1]
+        self.assertEqual((result["type"], result["test"], result["kind"]), ("result", name, row["kind"]))
+        cells = [r for r in records if r["type"] == "cell"]
+        self.assertEqual([r["cell"] for r in cells], row["cells"])
+        for cell in cells:
+            self.assertEqual(cell["kind"] == "gap", cell["cell"] in row["gap_cells"])
+            if cell["verdict"] == "skip":
+                self.assertIn(cell["reason"], WORDS, cell)
+                self.assertEqual(cell["trials"], 0)
+            else:
+                self.assertGreater(cell["trials"], 0, cell)
+        return result
+
+    def test_every_test(self):
+        done = coherence("run", "--iterations", "1", "--seed", "7")
+        records = lines_of(done)
+        self.assertTrue(all(len(line) <= 16384 for line in done.stdout.splitlines()))
+        by_test = collections.defaultdict(list)
+        for record in records:
+            by_test[record["test"]].append(record)
+        self.assertEqual(set(by_test), set(listed()))
+        for name, rows in by_test.items():
+            result = self.check_result(rows, name)
+            self.assertIn(result["verdict"], ("pass", "skip"), result)
+            if result["verdict"] == "skip":
+                self.assertIn(result["reason"], WORDS)
+                self.assertNotEqual(result["detail"], "")
+        skipped = any(rows[-1]["verdict"] == "skip" for rows in by_test.values())
+        self.assertEqual(done.returncode, 4 if skipped else 0)
+
+    @unittest.skipUnless(os.geteuid() == 0, "frame numbers need root")
+    def test_skips_are_these(self):
+        """Nothing hides in a skip: as root only what this machine cannot do is skipped."""
+        done = coherence("run", "--iterations", "1")
+        results = {r["test"]: r for r in lines_of(done) if r["type"] == "result"}
+        with open("/proc/misc", encoding="ascii") as file:
+            has_dm = "device-mapper" in file.read()
+        for name, result in results.items():
+            if name.startswith("dio-") and not has_dm:
+                self.assertEqual((result["verdict"], result["reason"]), ("skip", "noconfig"))
+            else:
+                self.assertEqual(result["verdict"], "pass", result)
+
+    def test_globs_and_exit_code(self):
+        done = coherence("run", "--iterations", "1", "jit-*")
+        self.assertEqual([r["test"] for r in lines_of(done) if r["type"] == "result"],
+                         ["jit-cacheflush", "jit-control"])
+        self.assertEqual(done.returncode, 0)
+
+    def test_ktap(self):
+        done = coherence("run", "--ktap", "--iterations", "1", "jit-cacheflush", "jit-control")
+        lines = done.stdout.splitlines()
+        self.assertEqual(lines[:2], ["KTAP version 1", "1..2"])
+        self.assertEqual([line for line in lines if not line.startswith(" ")][2:],
+                         ["ok 1 jit-cacheflush", "ok 2 jit-control"])
+        inner = [line for line in lines if line.startswith("  ok") or line.startswith("  not ok")]
+        cells = listed()["jit-cacheflush"]["cells"] + listed()["jit-control"]["cells"]
+        self.assertEqual([line.split()[2] for line in inner], cells)
+        self.assertIn("  # Subtest: jit-control", lines)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become nobody")
+    def test_without_root(self):
+        def become_nobody():
+            os.setgid(65534)
+            os.setuid(65534)
+
+        with open(COHERENCE, "rb") as program:  # nobody may not reach the build directory
+            path = f"/proc/self/fd/{program.fileno()}"
+            done = subprocess.run([path, "run", "--iterations", "1"], stdout=subprocess.PIPE, text=True, timeout=120,
+                                  pass_fds=[program.fileno()], check=False, preexec_fn=become_nobody)
+        results = {r["test"]: r for r in lines_of(done) if r["type"] == "result"}
+        self.assertEqual(set(results), set(listed()))
+        for name in ("write-mmap", "mmap-write-read", "fork-cow"):
+            self.assertEqual((results[name]["verdict"], results[name]["reason"]), ("skip", "noperm"))
+        for name in ("shared-alias", "jit-cacheflush", "jit-control"):
+            self.assertEqual(results[name]["verdict"], "pass", results[name])
+
+    def test_full_output(self):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([COHERENCE, "run", "jit-control"], stdout=full, stderr=subprocess.PIPE, timeout=60,
+                                  check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(b"standard output", done.stderr)
+
+
+class SelfCheck(unittest.TestCase):
+    def test_reporting(self):
+        done = coherence("selftest")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        lines = done.stdout.splitlines()
+        self.assertTrue(all(line.startswith("ok - ") for line in lines), done.stdout)
+        ran = [line for line in lines if "# SKIP" not in line]
+        self.assertIn("ok - jit-cacheflush: stale instructions is stale-code", ran)
+        self.assertGreaterEqual(len(ran), 33 if os.geteuid() == 0 else 9)
+
+    def test_never_in_a_job(self):
+        done = coherence("selftest", env={"COHORT_RUN": "1"})
+        self.assertEqual((done.returncode, done.stdout), (64, ""))
+
+
+@unittest.skipUnless(os.geteuid() == 0, "loop devices need root")
+class Killed(unittest.TestCase):
+    def start(self, *args):
+        return subprocess.Popen([COHERENCE, "run", *args], stdout=subprocess.PIPE, start_new_session=True)
+
+    def test_test_process_killed(self):
+        """SIGKILL to the test's own process: an error that names the cell, a clean machine, and the run goes on."""
+        process = self.start("--iterations", "50", "write-mmap", "jit-control")
+        child = wait_for("the test's process", lambda: children_of(process.pid))[0]
+        wait_for("its loop device", lambda: loops_of([process.pid]) or process.poll() is not None)
+        os.kill(child, signal.SIGKILL)
+        out, _ = process.communicate(timeout=60)
+        results = [json.loads(line) for line in out.splitlines() if b'"type":"result"' in line]
+        self.assertEqual([r["test"] for r in results], ["write-mmap", "jit-control"])
+        self.assertEqual((results[0]["verdict"], results[0]["reason"]), ("error", "signal"))
+        self.assertIn("signal 9 in cell ", results[0]["detail"])
+        self.assertEqual(results[1]["verdict"], "pass")
+        self.assertEqual(loops_of([process.pid]), [])
+
+    def test_asked_to_end(self):
+        process = self.start("--iterations", "1000", "write-mmap", "jit-control")
+        wait_for("the test's process", lambda: children_of(process.pid))
+        process.terminate()
+        out, _ = process.communicate(timeout=60)
+        results = [json.loads(line) for line in out.splitlines() if b'"type":"result"' in line]
+        self.assertEqual([(r["test"], r["verdict"]) for r in results], [("write-mmap", "error")])
+        self.assertEqual(process.returncode, 2)
+        self.assertEqual(loops_of([process.pid]), [])
+
+    def test_everything_killed(self):
+        """The whole group at random moments: nothing stays behind once a later run, or cleanup, has looked."""
+        rng = random.Random(SEED)
+        pids = []
+        for number in range(KILL_ROUNDS):
+            process = self.start("--iterations", "20", "write-mmap", "mmap-write-read")
+            pids.append(process.pid)
+            with self.subTest(round=number, seed=SEED):
+                wait_for("the test's process", lambda p=process: children_of(p.pid) or p.poll() is not None)
+                try:
+                    process.wait(rng.random() * 0.3)
+                except subprocess.TimeoutExpired:
+                    pass
+                victims = [process.pid] if rng.random() < 0.5 else children_of(process.pid) + [process.pid]
+                for pid in victims:
+                    try:
+                        os.kill(pid, signal.SIGKILL)
+                    except ProcessLookupError:
+                        pass
+                process.communicate(timeout=60)
+        self.assertEqual(coherence("cleanup").returncode, 0)
+        wait_for("loop devices to go", lambda: loops_of(pids) == [], 20)
+
+
+if __name__ == "__main__":
+    print(f"seed {SEED}")
+    unittest.main()
