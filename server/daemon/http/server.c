@@ -175,10 +175,14 @@ static bool connections_full(struct http_server *server)
 	       CONNECTIONS_MAX;
 }
 
-/* Is the body so long that it is better to hang up than to read it for nothing? Or does the client wait to be told? */
+/* Is it better not to read the body of a refused request: because it is long, because the client waits to be told, or
+ * because only the connection's end would end it? */
 static bool reply_now(struct http_req *req)
 {
-	return serve_length(req) > SERVE_DRAIN_MAX || http_header(req, "Expect");
+	const char *coding = http_header(req, "Transfer-Encoding");
+
+	return serve_length(req) > SERVE_DRAIN_MAX || http_header(req, "Expect") ||
+	       (coding && strcasecmp(coding, "chunked") != 0);
 }
 
 static enum MHD_Result request_begin(struct http_server *server, struct MHD_Connection *connection,

@@ -5,6 +5,7 @@
 #include "common/jx.h"
 #include "common/scoped.h"
 #include "common/timeus.h"
+#include "common/xalloc.h"
 #include "server/daemon/store/store.h"
 
 #include <string.h>
@@ -121,7 +122,7 @@ static int board_put(struct db *db, const struct board_file *file, const char *p
                      struct err *err)
 {
 	SCOPED_STR document = jx_text(file->doc);
-	SCOPED_STR tags = jx_text(file->tags);
+	SCOPED_STR tags = file->tags ? jx_text(file->tags) : xstrdup("[]");
 	const char *state = file->disabled ? "disabled" : "unknown";
 
 	if (db_exec(db, err, NULL,
