@@ -99,6 +99,26 @@ static bool row_tells(const json_t *row)
 	       strcmp(change, "expected-gap") != 0;
 }
 
+/* Green is only what passed and nothing else. */
+static void row_cell(struct term_table *table, const json_t *cell)
+{
+	long long pass = field_int(cell, "pass"), skip = field_int(cell, "skip");
+	long long told = field_int(cell, "n") - skip, missing = field_int(cell, "missing");
+
+	if (field_int(cell, "fail") > 0)
+		term_cell(table, TERM_BAD, "%lld/%lld", pass, told);
+	else if (missing > 0)
+		term_cell(table, TERM_BAD, "missing %lld", missing);
+	else if (field_int(cell, "warnings") > 0)
+		term_cell(table, TERM_BAD, "warning %lld", field_int(cell, "warnings"));
+	else if (told == 0 && skip > 0)
+		term_cell(table, TERM_DIM, "skip %lld", skip);
+	else if (told == 0)
+		term_cell(table, TERM_DIM, "-");
+	else
+		term_cell(table, pass == told ? TERM_GOOD : TERM_PLAIN, "%lld/%lld", pass, told);
+}
+
 static void print_row(struct term_table *table, const json_t *class, const json_t *row)
 {
 	json_t *cell;
@@ -108,18 +128,7 @@ static void print_row(struct term_table *table, const json_t *class, const json_
 	term_cell(table, TERM_PLAIN, "%s", field_text(row, "test"));
 	term_cell(table, TERM_PLAIN, "%s", field_text(row, "cell"));
 	json_array_foreach(json_object_get(row, "cells"), k, cell)
-	{
-		long long n = field_int(cell, "n"), bad = field_int(cell, "fail"),
-			  skip = field_int(cell, "skip"), missing = field_int(cell, "missing");
-
-		if (missing > 0)
-			term_cell(table, TERM_BAD, "missing %lld", missing);
-		else if (n > 0 && skip == n)
-			term_cell(table, TERM_DIM, "skip %lld", skip);
-		else
-			term_cell(table, bad > 0 ? TERM_BAD : TERM_GOOD, "%lld/%lld",
-			          n - skip - bad, n - skip);
-	}
+		row_cell(table, cell);
 	term_cell(table, TERM_BOLD, "%s", field_text(row, "class_of_change"));
 	term_row_end(table);
 }
