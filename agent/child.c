@@ -23,20 +23,16 @@ struct pipes {
 	int out[2], err[2], failed[2];
 };
 
-static void limit(int what, rlim_t value)
-{
-	struct rlimit lim = {value, value};
-
-	(void)setrlimit(what, &lim);
-}
-
 /* Resident memory is watched while the program runs. This bound is for one that eats faster than anyone looks, and lies so
  * far above the limit that who merely maps much, and uses little, does not meet it: ENOMEM there would look like a result
  * of the test. */
 static void bound_memory(int64_t mib)
 {
-	limit(RLIMIT_DATA, ((rlim_t)mib * 2 + 256) << 20);
-	limit(RLIMIT_CORE, 0);
+	rlim_t bytes = ((rlim_t)mib * 2 + 256) << 20;
+	const struct rlimit data = {bytes, bytes}, core = {0, 0};
+
+	(void)setrlimit(RLIMIT_DATA, &data);
+	(void)setrlimit(RLIMIT_CORE, &core);
 }
 
 /* When memory runs out the kernel shall take a test, not the one who tells of it. */
@@ -55,8 +51,9 @@ static char **make_env(const struct child_spec *spec)
 	const char *path = getenv("PATH");
 	char **env = xcalloc(8, sizeof(*env));
 
-	env[0] = xasprintf("PATH=%s", path && *path ? path : "/usr/local/sbin:/usr/local/bin:/usr/sbin:"
-	                                                     "/usr/bin:/sbin:/bin");
+	env[0] = xasprintf("PATH=%s", path && *path ? path
+	                                            : "/usr/local/sbin:/usr/local/bin:/usr/sbin:"
+	                                              "/usr/bin:/sbin:/bin");
 	env[1] = xasprintf("HOME=%s", spec->cwd);
 	env[2] = xasprintf("TMPDIR=%s", spec->cwd);
 	env[3] = xasprintf("COHORT_RUN=%" PRId64, spec->run);
@@ -66,15 +63,21 @@ static char **make_env(const struct child_spec *spec)
 	return env;
 }
 
-static const char **make_argv(json_t *list)
+static char **make_argv(json_t *list)
 {
-	const char **argv = xcalloc(json_array_size(list) + 1, sizeof(*argv));
+	char **argv = xcalloc(json_array_size(list) + 1, sizeof(*argv));
 	json_t *item;
 	size_t i;
 
-	json_array_foreach(list, i, item)
-		argv[i] = json_string_value(item);
+	json_array_foreach(list, i, item) argv[i] = xstrdup(json_string_value(item));
 	return argv;
+}
+
+static void free_all(char **strings)
+{
+	for (size_t i = 0; strings[i]; i++)
+		free(strings[i]);
+	free(strings);
 }
 
 /* As execvp(), but a file that is no program is an error and not a script for the shell: after a crash of the machine a
@@ -90,7 +93,8 @@ static void execute(const char *program, char **argv, char **env)
 	}
 	for (size_t len; *dirs; dirs += len + (dirs[len] == ':')) {
 		len = strcspn(dirs, ":");
-		if (snprintf(path, sizeof(path), "%.*s/%s", (int)len, dirs, program) < (int)sizeof(path))
+		if (snprintf(path, sizeof(path), "%.*s/%s", (int)len, dirs, program) <
+		    (int)sizeof(path))
 			(void)execve(path, argv, env);
 		if (errno != ENOENT && errno != ENOTDIR)
 			return;
@@ -129,7 +133,8 @@ fail:
 static int open_pipes(struct pipes *p)
 {
 	*p = (struct pipes){{-1, -1}, {-1, -1}, {-1, -1}};
-	if (pipe2(p->out, O_CLOEXEC) < 0 || pipe2(p->err, O_CLOEXEC) < 0 || pipe2(p->failed, O_CLOEXEC) < 0)
+	if (pipe2(p->out, O_CLOEXEC) < 0 || pipe2(p->err, O_CLOEXEC) < 0 ||
+	    pipe2(p->failed, O_CLOEXEC) < 0)
 		return -1;
 	if (fcntl(p->out[0], F_SETFL, O_NONBLOCK) < 0 || fcntl(p->err[0], F_SETFL, O_NONBLOCK) < 0)
 		return -1;
@@ -160,16 +165,14 @@ static int exec_error(int fd)
 
 static pid_t spawn(const struct child_spec *spec, const struct pipes *p)
 {
-	const char **argv = make_argv(spec->argv);
+	char **argv = make_argv(spec->argv);
 	char **env = make_env(spec);
 	pid_t pid = fork();
 
 	if (pid == 0)
-		become(spec, p, (char **)(uintptr_t)argv, env);
-	for (size_t i = 0; env[i]; i++)
-		free(env[i]);
-	free(env);
-	free(argv);
+		become(spec, p, argv, env);
+	free_all(env);
+	free_all(argv);
 	return pid;
 }
 

@@ -56,7 +56,8 @@ static char *read_request(size_t *len, struct err *err)
 		}
 		have += (size_t)n;
 		if (have > REQUEST_MAX) {
-			(void)err_set(err, ERR_TOOBIG, "request: larger than %u bytes", REQUEST_MAX);
+			(void)err_set(err, ERR_TOOBIG, "request: larger than %u bytes",
+			              REQUEST_MAX);
 			return NULL;
 		}
 		if (n == 0)

@@ -15,6 +15,7 @@
 
 #define NOTE_GNU_BUILD_ID 3
 #define FILE_MAX          65536
+#define TEXT_MAX          4096 /* of one fact: all of them must fit into a line of the journal */
 
 #if defined(__arm__)
 #define ARCH "armel"
@@ -68,6 +69,8 @@ static json_t *clean_string(const char *text, size_t len)
 
 	if (len > 0 && text[len - 1] == '\n')
 		len--;
+	if (len > TEXT_MAX)
+		len = TEXT_MAX;
 	out = malloc(3 * len + 1);
 	if (!out)
 		return json_null();
@@ -107,8 +110,8 @@ json_t *facts_cpu(const char *cpuinfo)
 	static const struct {
 		const char *fact, *name;
 	} rows[] = {
-		{"implementer", "CPU implementer"}, {"part", "CPU part"},
-		{"variant", "CPU variant"},         {"revision", "CPU revision"},
+		{"implementer", "CPU implementer"},   {"part", "CPU part"},
+		{"variant", "CPU variant"},           {"revision", "CPU revision"},
 		{"architecture", "CPU architecture"}, {"hardware", "Hardware"},
 	};
 	json_t *cpu = json_object();
@@ -156,7 +159,8 @@ static void add_cache(json_t *facts)
 	SCOPED_STR line = kmsg_cache_line();
 	enum cache_class class = line ? cache_class_of_boot_line(line, NULL) : CACHE_UNKNOWN;
 
-	(void)json_object_set_new(facts, "cache_line", line ? clean_string(line, strlen(line)) : json_null());
+	(void)json_object_set_new(facts, "cache_line",
+	                          line ? clean_string(line, strlen(line)) : json_null());
 	(void)json_object_set_new(facts, "cache", json_string(cache_class_name(class)));
 }
 
@@ -170,9 +174,12 @@ json_t *facts_read(void)
 	(void)uname(&name);
 	(void)sysinfo(&info);
 	facts_boot_id(boot_id);
-	(void)json_object_set_new(facts, "release", clean_string(name.release, strlen(name.release)));
-	(void)json_object_set_new(facts, "version", clean_string(name.version, strlen(name.version)));
-	(void)json_object_set_new(facts, "machine", clean_string(name.machine, strlen(name.machine)));
+	(void)json_object_set_new(facts, "release",
+	                          clean_string(name.release, strlen(name.release)));
+	(void)json_object_set_new(facts, "version",
+	                          clean_string(name.version, strlen(name.version)));
+	(void)json_object_set_new(facts, "machine",
+	                          clean_string(name.machine, strlen(name.machine)));
 	(void)json_object_set_new(facts, "build_id", read_build_id());
 	(void)json_object_set_new(facts, "boot_id", *boot_id ? json_string(boot_id) : json_null());
 	(void)json_object_set_new(facts, "cmdline", of_file("/proc/cmdline"));

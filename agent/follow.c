@@ -23,8 +23,8 @@ static const char last_event[] = "{\"ev\":\"agent-finished\"";
 struct follower {
 	const struct leg *leg;
 	int fd, out, news; /* news: the bell, or inotify, or -1 */
-	int64_t at;         /* offset behind the last whole line written */
-	bool finished;      /* that line was agent-finished */
+	int64_t at;        /* offset behind the last whole line written */
+	bool finished;     /* that line was agent-finished */
 	int wait_ms;
 	char block[JOURNAL_LINE_MAX];
 };
@@ -138,7 +138,8 @@ static int follow_watched(struct follower *f, struct err *err)
 
 	if (f->news < 0) {
 		watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-		if (watch >= 0 && inotify_add_watch(watch, f->leg->journal, IN_MODIFY | IN_CLOSE_WRITE) >= 0)
+		if (watch >= 0 &&
+		    inotify_add_watch(watch, f->leg->journal, IN_MODIFY | IN_CLOSE_WRITE) >= 0)
 			f->news = watch;
 	}
 	rc = follow(f);
@@ -157,9 +158,15 @@ int follow_leg(const struct leg *leg, int64_t from, int out, int bell, struct er
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_errno(err, ERR_IO, "%s", leg->journal);
 	if (from > st.st_size)
-		return err_set(err, ERR_INVALID, "--from %" PRId64 ": the journal has %" PRId64 " bytes", from,
+		return err_set(err, ERR_INVALID,
+		               "--from %" PRId64 ": the journal has %" PRId64 " bytes", from,
 		               (int64_t)st.st_size);
-	f = (struct follower){.leg = leg, .fd = fd, .out = out, .news = bell, .at = from, .wait_ms = WAIT_FIRST_MS};
+	f = (struct follower){.leg = leg,
+	                      .fd = fd,
+	                      .out = out,
+	                      .news = bell,
+	                      .at = from,
+	                      .wait_ms = WAIT_FIRST_MS};
 	look_back(&f);
 	return follow_watched(&f, err);
 }

@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RECORD_MAX      16384   /* a record and its properties: the kernel's own bound is 8 KiB */
-#define EARLY_BOOT_US   100000  /* the cache line is printed before the clock runs: stamp 0 */
-#define DRAIN_RECORDS   20000   /* a kernel that logs faster than it is read must not hold the agent */
+#define RECORD_MAX    16384  /* a record and its properties: the kernel's own bound is 8 KiB */
+#define EARLY_BOOT_US 100000 /* the cache line is printed before the clock runs: stamp 0 */
+#define DRAIN_RECORDS 20000  /* a kernel that logs faster than it is read must not hold the agent */
 
 struct kmsg {
 	int fd; /* owned, or -1 */

@@ -23,7 +23,8 @@
 
 void leg_init(struct leg *leg, const char *root, int64_t run, int64_t attempt, int64_t number)
 {
-	char *dir = xasprintf("%s/runs/%" PRId64 ".%" PRId64 ".%" PRId64, root, run, attempt, number);
+	char *dir =
+		xasprintf("%s/runs/%" PRId64 ".%" PRId64 ".%" PRId64, root, run, attempt, number);
 
 	*leg = (struct leg){
 		.run = run,
@@ -111,8 +112,8 @@ int root_fence(const char *root, int64_t fence, struct err *err)
 		return err_errno(err, ERR_IO, "%s", path);
 	seen = strtoll(line, NULL, 10);
 	if (fence < seen)
-		return err_set(err, ERR_DENIED, "stale fence %" PRId64 ": %" PRId64 " was seen", fence,
-		               seen);
+		return err_set(err, ERR_DENIED, "stale fence %" PRId64 ": %" PRId64 " was seen",
+		               fence, seen);
 	if (fence == seen)
 		return 0;
 	(void)snprintf(line, sizeof(line), "%019" PRId64 "\n", fence);
@@ -128,7 +129,8 @@ int leg_lock(const struct leg *leg, struct err *err)
 	if (fd < 0)
 		return err_errno(err, ERR_IO, "%s", leg->lock);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return err_errno(err, errno == EWOULDBLOCK ? ERR_CONFLICT : ERR_IO, "%s", leg->lock);
+		return err_errno(err, errno == EWOULDBLOCK ? ERR_CONFLICT : ERR_IO, "%s",
+		                 leg->lock);
 	return take_fd(&fd);
 }
 

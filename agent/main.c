@@ -18,8 +18,10 @@ static const struct command {
 	const char *usage;
 } commands[] = {
 	{"run", command_run, NEEDS_ROOT, "run --root ROOT [--follow]"},
-	{"follow", command_follow, NEEDS_ROOT | NEEDS_LEG, "follow --root ROOT --run RUN.ATTEMPT.LEG [--from OFFSET]"},
-	{"cancel", command_cancel, NEEDS_ROOT | NEEDS_LEG, "cancel --root ROOT --run RUN.ATTEMPT.LEG"},
+	{"follow", command_follow, NEEDS_ROOT | NEEDS_LEG,
+         "follow --root ROOT --run RUN.ATTEMPT.LEG [--from OFFSET]"},
+	{"cancel", command_cancel, NEEDS_ROOT | NEEDS_LEG,
+         "cancel --root ROOT --run RUN.ATTEMPT.LEG"},
 	{"clean", command_clean, NEEDS_ROOT | NEEDS_LEG, "clean --root ROOT --run RUN.ATTEMPT.LEG"},
 	{"facts", command_facts, 0, "facts"},
 	{"sha256", command_sha256, TAKES_NAMES, "sha256 FILE..."},
@@ -31,7 +33,8 @@ static const struct command {
 static int usage(void)
 {
 	for (size_t i = 0; i < COMMANDS; i++)
-		(void)fprintf(stderr, "%s cohort-agent %s\n", i ? "      " : "usage:", commands[i].usage);
+		(void)fprintf(stderr, "%s cohort-agent %s\n",
+		              i ? "      " : "usage:", commands[i].usage);
 	return 2;
 }
 
@@ -48,8 +51,10 @@ static int parse_offset(const char *text, long long *out)
 static int parse(int argc, char **argv, struct options *opt)
 {
 	static const struct option longs[] = {
-		{"root", required_argument, NULL, 'r'}, {"run", required_argument, NULL, 'l'},
-		{"from", required_argument, NULL, 'f'}, {"follow", no_argument, NULL, 'F'},
+		{"root", required_argument, NULL, 'r'},
+		{"run", required_argument, NULL, 'l'},
+		{"from", required_argument, NULL, 'f'},
+		{"follow", no_argument, NULL, 'F'},
 		{NULL, 0, NULL, 0},
 	};
 	int c;
@@ -90,7 +95,8 @@ int main(int argc, char **argv)
 	if (!cmd || parse(argc - 1, argv + 1, &opt) < 0)
 		return usage();
 	if (((cmd->needs & NEEDS_ROOT) && (!opt.root || opt.root[0] != '/')) ||
-	    ((cmd->needs & NEEDS_LEG) && !opt.leg) || ((cmd->needs & TAKES_NAMES) == 0 && *opt.names))
+	    ((cmd->needs & NEEDS_LEG) && !opt.leg) ||
+	    ((cmd->needs & TAKES_NAMES) == 0 && *opt.names))
 		return usage();
 	return cmd->run(&opt);
 }

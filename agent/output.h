@@ -13,7 +13,8 @@
 
 struct output_sink {
 	void (*text)(void *arg, const char *text, size_t len);
-	void (*record)(void *arg, const char *line, size_t len, json_t *record); /* record is borrowed */
+	void (*record)(void *arg, const char *line, size_t len,
+	               json_t *record); /* record is borrowed */
 	void *arg;
 };
 

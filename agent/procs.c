@@ -30,8 +30,8 @@ bool procs_parse(const char *line, struct proc *proc)
 	int64_t pid, parent, group, resident;
 
 	*proc = (struct proc){0};
-	if (!close || close[1] != ' ' || close[2] == '\0' || !field(line, 0, &pid) || !field(close, 2, &parent) ||
-	    !field(close, 3, &group) || !field(close, 22, &resident))
+	if (!close || close[1] != ' ' || close[2] == '\0' || !field(line, 0, &pid) ||
+	    !field(close, 2, &parent) || !field(close, 3, &group) || !field(close, 22, &resident))
 		return false;
 	*proc = (struct proc){
 		.pid = (pid_t)pid,

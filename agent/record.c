@@ -73,8 +73,9 @@ static struct judgement by_record(const struct ending *end)
 struct judgement record_judge(const struct ending *end)
 {
 	static const char *const stops[] = {
-		[STOP_TIMEOUT] = "timeout", [STOP_OUTPUT] = "output-limit", [STOP_MEMORY] = "memory-limit",
-		[STOP_CANCEL] = "cancelled", [STOP_EXEC] = "exec-failed",
+		[STOP_TIMEOUT] = "timeout",     [STOP_OUTPUT] = "output-limit",
+		[STOP_MEMORY] = "memory-limit", [STOP_CANCEL] = "cancelled",
+		[STOP_EXEC] = "exec-failed",
 	};
 	struct judgement j = {.verdict = VERDICT_ERROR};
 

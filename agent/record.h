@@ -29,9 +29,9 @@ struct ending {
 
 struct judgement {
 	enum verdict verdict;
-	char reason[64]; /* "" for none */
-	json_t *detail;  /* borrowed from the record, or NULL */
-	const char *text; /* detail when the record has none; may be NULL */
+	char reason[64];      /* "" for none */
+	json_t *detail;       /* borrowed from the record, or NULL */
+	const char *text;     /* detail when the record has none; may be NULL */
 	json_t *trials, *bad; /* borrowed, or NULL */
 };
 

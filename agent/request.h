@@ -19,8 +19,8 @@ struct planned {
 struct request {
 	json_t *doc; /* owned: everything else points into it */
 	int64_t run, attempt, leg, fence;
-	int64_t memory_mib;   /* resident, of one test's processes together */
-	int64_t output_bytes; /* of one test: both streams together */
+	int64_t memory_mib;    /* resident, of one test's processes together */
+	int64_t output_bytes;  /* of one test: both streams together */
 	struct planned *tests; /* owned */
 	size_t count;
 };

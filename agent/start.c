@@ -66,8 +66,8 @@ static int await(int fd, struct err *err)
 	return err_set(err, ERR_CLOSED, "the worker ended before it was ready");
 }
 
-static int launch(const struct leg *leg, const struct request *req, int root, start_fn *work, int *bell,
-                  struct err *err)
+static int launch(const struct leg *leg, const struct request *req, int root, start_fn *work,
+                  int *bell, struct err *err)
 {
 	SCOPED_FD lock = leg_lock(leg, err);
 	struct start_fds fds = {.root = root, .lock = lock};
@@ -123,8 +123,8 @@ static int keep_request(const struct leg *leg, const char *text, size_t len, str
 	return fs_write_all(fd, text, len, err) < 0 ? err_context(err, "%s", leg->request) : 0;
 }
 
-int start_leg(const struct leg *leg, const struct request *req, const char *text, size_t len, start_fn *work,
-              int *bell, struct err *err)
+int start_leg(const struct leg *leg, const struct request *req, const char *text, size_t len,
+              start_fn *work, int *bell, struct err *err)
 {
 	SCOPED_FD root = -1;
 

@@ -19,8 +19,8 @@ typedef int start_fn(const struct leg *leg, const struct request *req, struct st
  * nothing is started. *bell gets the end to listen at, owned by the caller, or -1 when nothing was started. Returns 0 when
  * the leg exists, or -1 with *err: ERR_DENIED for a stale fence, ERR_CONFLICT for another request, or what the worker
  * said. */
-int start_leg(const struct leg *leg, const struct request *req, const char *text, size_t len, start_fn *work,
-              int *bell, struct err *err);
+int start_leg(const struct leg *leg, const struct request *req, const char *text, size_t len,
+              start_fn *work, int *bell, struct err *err);
 
 /* In the worker: tell the starter that all is well, or why not (why may be NULL). The bell stays open. */
 void start_ready(struct start_fds *fds, const struct err *why);

@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 
 #define GRACE_US      (2 * 1000000) /* between SIGTERM and SIGKILL */
-#define LOOK_FIRST_US 50000         /* the first look at the memory in use, then twice as late each time */
+#define LOOK_FIRST_US 50000 /* the first look at the memory in use, then twice as late each time */
 #define LOOK_LAST_US  400000
 
 struct run {
@@ -36,15 +36,15 @@ struct run {
 	int64_t begin_us;          /* all below: time_boot_us() */
 	int64_t limit_us, kill_us; /* when the test is asked, and made, to end; 0: not due */
 	int64_t look_us, look_step_us;
-	int64_t quiet_us;          /* when a complaint of the kernel counts as whole */
+	int64_t quiet_us; /* when a complaint of the kernel counts as whole */
 	bool reaped;
 };
 
 static void put_text(struct run *r, const char *stream, const char *text, size_t len)
 {
 	events_put(&r->s->events, "test-output",
-	           json_pack("{s:I, s:s, s:s%}", "id", (json_int_t)r->test->id, "stream", stream, "text",
-	                     text, len));
+	           json_pack("{s:I, s:s, s:s%}", "id", (json_int_t)r->test->id, "stream", stream,
+	                     "text", text, len));
 }
 
 static void on_out(void *arg, const char *text, size_t len)
@@ -210,8 +210,9 @@ static void finish(struct run *r)
 	}
 	if (!child_sweep(r->child.pid))
 		events_put(&r->s->events, "test-output",
-		           json_pack("{s:I, s:s, s:s}", "id", (json_int_t)r->test->id, "stream", "err",
-		                     "text", "cohort-agent: a process of this test cannot be killed"));
+		           json_pack("{s:I, s:s, s:s}", "id", (json_int_t)r->test->id, "stream",
+		                     "err", "text",
+		                     "cohort-agent: a process of this test cannot be killed"));
 	drain_both(r);
 	child_close(&r->child);
 	output_end(&r->streams[0]);
@@ -233,21 +234,21 @@ static json_t *text_or_null(const char *text)
 static void put_finished(struct run *r)
 {
 	struct judgement j = record_judge(&r->end);
-	json_t *fields = json_pack("{s:I, s:s, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "id",
-	                           (json_int_t)r->test->id, "name", r->test->name, "rep",
-	                           (json_int_t)r->test->rep, "verdict", verdict_name(j.verdict), "reason",
-	                           text_or_null(j.reason), "detail",
-	                           j.detail ? json_incref(j.detail) : text_or_null(j.text), "trials",
-	                           or_null(j.trials), "bad", or_null(j.bad), "duration_us",
-	                           (json_int_t)(time_boot_us() - r->begin_us), "max_rss_kib",
-	                           (json_int_t)r->usage.ru_maxrss, "dropped_bytes",
-	                           (json_int_t)(r->dropped + r->streams[0].dropped +
-	                                        r->streams[1].dropped));
+	json_t *fields = json_pack(
+		"{s:I, s:s, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "id",
+		(json_int_t)r->test->id, "name", r->test->name, "rep", (json_int_t)r->test->rep,
+		"verdict", verdict_name(j.verdict), "reason", text_or_null(j.reason), "detail",
+		j.detail ? json_incref(j.detail) : text_or_null(j.text), "trials",
+		or_null(j.trials), "bad", or_null(j.bad), "duration_us",
+		(json_int_t)(time_boot_us() - r->begin_us), "max_rss_kib",
+		(json_int_t)r->usage.ru_maxrss, "dropped_bytes",
+		(json_int_t)(r->dropped + r->streams[0].dropped + r->streams[1].dropped));
 
 	if (r->end.stop != STOP_EXEC && WIFSIGNALED(r->end.status))
 		(void)json_object_set_new(fields, "signal", json_integer(WTERMSIG(r->end.status)));
 	else if (r->end.stop != STOP_EXEC)
-		(void)json_object_set_new(fields, "exit_code", json_integer(WEXITSTATUS(r->end.status)));
+		(void)json_object_set_new(fields, "exit_code",
+		                          json_integer(WEXITSTATUS(r->end.status)));
 	events_put(&r->s->events, "test-finished", fields);
 }
 
@@ -293,8 +294,8 @@ void testrun(struct session *s, const struct planned *test)
 	s->id = test->id;
 	s->complaints = 0;
 	events_put(&s->events, "test-started",
-	           json_pack("{s:I, s:s, s:I}", "id", (json_int_t)test->id, "name", test->name, "rep",
-	                     (json_int_t)test->rep));
+	           json_pack("{s:I, s:s, s:I}", "id", (json_int_t)test->id, "name", test->name,
+	                     "rep", (json_int_t)test->rep));
 	events_sync(&s->events);
 	kmsg_mark(s->kmsg, "cohort: begin %" PRId64 " %s", test->id, test->name);
 	if (!s->events.failed) {

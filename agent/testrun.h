@@ -12,12 +12,12 @@ struct session {
 	const struct leg *leg;
 	const struct request *req;
 	struct events events;
-	struct kmsg *kmsg; /* owned */
-	int signals;       /* a signalfd: SIGCHLD, SIGTERM, SIGINT */
-	bool cancelled;    /* SIGTERM or SIGINT came */
-	int64_t id;        /* the running test's, or -1: whom a kernel's complaint belongs to */
+	struct kmsg *kmsg;   /* owned */
+	int signals;         /* a signalfd: SIGCHLD, SIGTERM, SIGINT */
+	bool cancelled;      /* SIGTERM or SIGINT came */
+	int64_t id;          /* the running test's, or -1: whom a kernel's complaint belongs to */
 	unsigned complaints; /* of the kernel since the running test began, or the last one ended */
-	int64_t finished;  /* tests that have a test-finished */
+	int64_t finished;    /* tests that have a test-finished */
 };
 
 /* Run the test to its test-finished event. Looks at s->events.failed: then nothing more makes sense. */

@@ -30,8 +30,8 @@ static void on_complaint(void *arg, const char *kind, const char *text)
 	}
 	events_put(&s->events, "kernel-warning",
 	           json_pack("{s:o, s:s, s:s}", "id",
-	                     s->id < 0 ? json_null() : json_integer((json_int_t)s->id), "kind", kind,
-	                     "text", text));
+	                     s->id < 0 ? json_null() : json_integer((json_int_t)s->id), "kind",
+	                     kind, "text", text));
 }
 
 /* SIGCHLD must be caught, not ignored, for wait4() to work; all are taken from the signalfd. */
@@ -96,7 +96,8 @@ static void put_finished(struct session *s)
 
 int worker_main(const struct leg *leg, const struct request *req, struct start_fds *fds)
 {
-	struct session s = {.leg = leg, .req = req, .events = {.bell = -1}, .signals = -1, .id = -1};
+	struct session s = {
+		.leg = leg, .req = req, .events = {.bell = -1}, .signals = -1, .id = -1};
 	int failed;
 
 	if (begin(&s, fds) < 0) {

@@ -70,7 +70,8 @@ static int journal_put(struct journal *j, size_t len, struct err *err)
 	int saved;
 
 	if (len > JOURNAL_LINE_MAX)
-		return err_set(err, ERR_TOOBIG, "journal: a line of %zu bytes: at most %d are allowed", len,
+		return err_set(err, ERR_TOOBIG,
+		               "journal: a line of %zu bytes: at most %d are allowed", len,
 		               JOURNAL_LINE_MAX);
 	if (fs_write_all(j->fd, j->line, len, err) < 0) {
 		saved = errno;

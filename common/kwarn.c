@@ -5,15 +5,9 @@
 #define BLOCK_LINES 400 /* no complaint is longer: what follows is something else */
 
 static const char *const names[] = {
-	[KWARN_NONE] = "none",
-	[KWARN_OTHER] = "other",
-	[KWARN_WARNING] = "warning",
-	[KWARN_OOM] = "oom",
-	[KWARN_HUNG_TASK] = "hung-task",
-	[KWARN_RCU_STALL] = "rcu-stall",
-	[KWARN_BUG] = "bug",
-	[KWARN_LOCKUP] = "lockup",
-	[KWARN_OOPS] = "oops",
+	[KWARN_NONE] = "none",   [KWARN_OTHER] = "other",         [KWARN_WARNING] = "warning",
+	[KWARN_OOM] = "oom",     [KWARN_HUNG_TASK] = "hung-task", [KWARN_RCU_STALL] = "rcu-stall",
+	[KWARN_BUG] = "bug",     [KWARN_LOCKUP] = "lockup",       [KWARN_OOPS] = "oops",
 	[KWARN_PANIC] = "panic",
 };
 

@@ -37,8 +37,8 @@ struct kwarn {
 	kwarn_fn *fn;
 	void *arg;
 	enum kwarn_kind kind; /* KWARN_NONE: no block is open */
-	bool stamped;         /* a line with a time stamp came: lines without one are not the kernel's */
-	unsigned lines;       /* of the open block */
+	bool stamped;   /* a line with a time stamp came: lines without one are not the kernel's */
+	unsigned lines; /* of the open block */
 	size_t len;
 	char text[KWARN_TEXT + 1];
 };

@@ -10,7 +10,8 @@
 
 #include <cmocka.h>
 
-static size_t note(unsigned char *out, uint32_t namesz, uint32_t descsz, uint32_t type, const char *name, const char *desc)
+static size_t note(unsigned char *out, uint32_t namesz, uint32_t descsz, uint32_t type,
+                   const char *name, const char *desc)
 {
 	uint32_t head[3] = {namesz, descsz, type};
 	size_t at = sizeof(head);
@@ -67,9 +68,10 @@ static void notes_that_lie_are_refused(void **state)
 
 static void cpu_of_an_arm926(void **state)
 {
-	json_t *cpu = facts_cpu("processor\t: 0\nmodel name\t: ARM926EJ-S rev 5 (v5l)\nCPU implementer\t: 0x41\n"
-	                        "CPU architecture: 5TEJ\nCPU variant\t: 0x0\nCPU part\t: 0x926\nCPU revision\t: 5\n\n"
-	                        "Hardware\t: ARM-Versatile (Device Tree Support)\nRevision\t: 0000\n");
+	json_t *cpu = facts_cpu(
+		"processor\t: 0\nmodel name\t: ARM926EJ-S rev 5 (v5l)\nCPU implementer\t: 0x41\n"
+		"CPU architecture: 5TEJ\nCPU variant\t: 0x0\nCPU part\t: 0x926\nCPU revision\t: 5\n\n"
+		"Hardware\t: ARM-Versatile (Device Tree Support)\nRevision\t: 0000\n");
 
 	(void)state;
 	assert_string_equal(json_string_value(json_object_get(cpu, "implementer")), "0x41");

@@ -20,7 +20,8 @@ static void a_kernel_record_with_properties(void **state)
 	struct kmsg_record rec;
 
 	(void)state;
-	assert_true(parse("4,339,5140900,-;usb 1-1: new device\n SUBSYSTEM=usb\n DEVICE=c189:1\n", &rec));
+	assert_true(parse("4,339,5140900,-;usb 1-1: new device\n SUBSYSTEM=usb\n DEVICE=c189:1\n",
+	                  &rec));
 	assert_int_equal(rec.level, 4);
 	assert_int_equal(rec.facility, 0);
 	assert_int_equal(rec.seq, 339);
@@ -56,8 +57,19 @@ static void later_kernels_add_fields(void **state)
 static void what_is_no_record_is_refused(void **state)
 {
 	static const char *const bad[] = {
-		"", ";", "6", "6,", "6,1", "6,1,", "6,1,2", "6,1,2,-", "x,1,2,-;t\n", "6,,2,-;t\n", "-6,1,2,-;t\n",
-		"6;1,2,-;t\n", "99999999999999999999999999999,1,2,-;t\n",
+		"",
+		";",
+		"6",
+		"6,",
+		"6,1",
+		"6,1,",
+		"6,1,2",
+		"6,1,2,-",
+		"x,1,2,-;t\n",
+		"6,,2,-;t\n",
+		"-6,1,2,-;t\n",
+		"6;1,2,-;t\n",
+		"99999999999999999999999999999,1,2,-;t\n",
 	};
 	struct kmsg_record rec;
 

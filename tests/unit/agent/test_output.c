@@ -18,7 +18,8 @@ struct seen {
 static void add(struct seen *seen, const char *kind, const char *text, size_t len)
 {
 	assert_true(seen->len + len + 4 < seen->room);
-	seen->len += (size_t)snprintf(seen->all + seen->len, seen->room - seen->len, "%s:%.*s|", kind, (int)len, text);
+	seen->len += (size_t)snprintf(seen->all + seen->len, seen->room - seen->len, "%s:%.*s|",
+	                              kind, (int)len, text);
 	seen->events++;
 	if (len > seen->longest)
 		seen->longest = len;
@@ -96,7 +97,9 @@ static void any_cut_gives_the_same_records(void **state)
 		uint64_t dropped;
 		struct seen seen = feed(data, sizeof(data) - 1, piece, true, &dropped);
 
-		assert_string_equal(seen.all, "T:x|R:{\"type\":\"env\",\"a\":\"b\"}|T:y|R:{\"type\":\"result\"}|");
+		assert_string_equal(
+			seen.all,
+			"T:x|R:{\"type\":\"env\",\"a\":\"b\"}|T:y|R:{\"type\":\"result\"}|");
 		free(seen.all);
 	}
 }

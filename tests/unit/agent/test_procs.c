@@ -10,7 +10,8 @@
 
 #include <cmocka.h>
 
-static const char tail[] = " S 7 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 100 2371584 317 4294967295 1 1 0\n";
+static const char tail[] =
+	" S 7 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 100 2371584 317 4294967295 1 1 0\n";
 
 /* A program chooses its own name, and may choose one that looks like the rest of the line. */
 static void a_name_cannot_forge_the_fields(void **state)
@@ -33,7 +34,8 @@ static void a_name_cannot_forge_the_fields(void **state)
 
 static void lines_that_are_cut_are_refused(void **state)
 {
-	static const char *const bad[] = {"", "1", "1 (sh", "1 (sh)", "1 (sh) ", "1 (sh) S", "1 (sh) S 1 1 1", "(sh) S 1"};
+	static const char *const bad[] = {"",        "1",        "1 (sh",          "1 (sh)",
+	                                  "1 (sh) ", "1 (sh) S", "1 (sh) S 1 1 1", "(sh) S 1"};
 	struct proc proc;
 
 	(void)state;

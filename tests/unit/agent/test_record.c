@@ -10,11 +10,11 @@
 
 #include <cmocka.h>
 
-#define EXITED(code)    ((code) << 8)
-#define SIGNALED(sig)   (sig)
+#define EXITED(code)  ((code) << 8)
+#define SIGNALED(sig) (sig)
 
-static void judge(const char *result, unsigned results, enum stop stop, int status, const char *verdict,
-                  const char *reason)
+static void judge(const char *result, unsigned results, enum stop stop, int status,
+                  const char *verdict, const char *reason)
 {
 	json_t *record = result ? json_loads(result, 0, NULL) : NULL;
 	struct ending end = {.stop = stop, .status = status, .result = record, .results = results};
@@ -39,10 +39,11 @@ static void without_a_record_the_exit_code_speaks(void **state)
 static void the_record_outranks_the_exit_code(void **state)
 {
 	(void)state;
-	judge("{\"verdict\":\"fail\",\"reason\":\"stale\"}", 1, STOP_NONE, EXITED(0), "fail", "stale");
+	judge("{\"verdict\":\"fail\",\"reason\":\"stale\"}", 1, STOP_NONE, EXITED(0), "fail",
+	      "stale");
 	judge("{\"verdict\":\"inconclusive\"}", 1, STOP_NONE, EXITED(0), "inconclusive", "");
-	judge("{\"verdict\":\"skip\",\"reason\":\"not-applicable(vivt)\"}", 1, STOP_NONE, EXITED(4), "skip",
-	      "not-applicable(vivt)");
+	judge("{\"verdict\":\"skip\",\"reason\":\"not-applicable(vivt)\"}", 1, STOP_NONE, EXITED(4),
+	      "skip", "not-applicable(vivt)");
 }
 
 static void signals_and_stops_outrank_the_record(void **state)
@@ -83,9 +84,15 @@ static void known_types(void **state)
 		const char *text;
 		bool known;
 	} rows[] = {
-		{"{\"type\":\"env\"}", true},   {"{\"type\":\"mismatch\"}", true}, {"{\"type\":\"cell\"}", true},
-		{"{\"type\":\"result\"}", true}, {"{\"type\":\"value\"}", true},    {"{\"type\":\"\"}", false},
-		{"{\"type\":null}", false},      {"{}", false},                     {"[]", false},
+		{"{\"type\":\"env\"}", true},
+		{"{\"type\":\"mismatch\"}", true},
+		{"{\"type\":\"cell\"}", true},
+		{"{\"type\":\"result\"}", true},
+		{"{\"type\":\"value\"}", true},
+		{"{\"type\":\"\"}", false},
+		{"{\"type\":null}", false},
+		{"{}", false},
+		{"[]", false},
 	};
 
 	(void)state;

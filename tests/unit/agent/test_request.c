@@ -41,8 +41,9 @@ static void a_good_request_is_read_whole(void **state)
 
 static void limits_have_defaults(void **state)
 {
-	static const char text[] = "{\"v\":1,\"run\":1,\"attempt\":1,\"leg\":1,\"fence\":0,\"tests\":[{\"id\":0,\"name\":"
-	                           "\"a\",\"argv\":[\"x\"]}]}";
+	static const char text[] =
+		"{\"v\":1,\"run\":1,\"attempt\":1,\"leg\":1,\"fence\":0,\"tests\":[{\"id\":0,\"name\":"
+		"\"a\",\"argv\":[\"x\"]}]}";
 	struct request req;
 
 	(void)state;
@@ -55,7 +56,8 @@ static void limits_have_defaults(void **state)
 /* Everything that is wrong is said at once, each by its place. */
 static void all_complaints_come_together(void **state)
 {
-	static const char text[] = "{\"v\":1,\"run\":0,\"attempt\":\"x\",\"fence\":1,\"tests\":[{\"id\":0,\"name\":\"-\",\"argv\":[]}]}";
+	static const char text[] =
+		"{\"v\":1,\"run\":0,\"attempt\":\"x\",\"fence\":1,\"tests\":[{\"id\":0,\"name\":\"-\",\"argv\":[]}]}";
 	struct request req;
 	struct err err = {0};
 

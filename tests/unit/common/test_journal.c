@@ -126,7 +126,9 @@ static void a_failed_write_leaves_whole_lines(void **state)
 	small.rlim_max = old.rlim_max;
 	put(j, 1);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	assert_int_equal(journal_append_text(j, "{\"text\":\"0123456789012345678901234567890\"}", 42, &err), -1);
+	assert_int_equal(
+		journal_append_text(j, "{\"text\":\"0123456789012345678901234567890\"}", 42, &err),
+		-1);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	assert_non_null(strstr(err.text, "journal"));
 	expect_file("{\"ev\":\"x\",\"n\":1}\n");
@@ -147,10 +149,13 @@ static void a_path_that_cannot_be_is_named(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(lines_stand_in_order_and_survive_a_reopen, make_path, remove_path),
+		cmocka_unit_test_setup_teardown(lines_stand_in_order_and_survive_a_reopen,
+	                                        make_path, remove_path),
 		cmocka_unit_test_setup_teardown(a_torn_line_is_cut_off, make_path, remove_path),
-		cmocka_unit_test_setup_teardown(a_line_that_is_too_long_changes_nothing, make_path, remove_path),
-		cmocka_unit_test_setup_teardown(a_failed_write_leaves_whole_lines, make_path, remove_path),
+		cmocka_unit_test_setup_teardown(a_line_that_is_too_long_changes_nothing, make_path,
+	                                        remove_path),
+		cmocka_unit_test_setup_teardown(a_failed_write_leaves_whole_lines, make_path,
+	                                        remove_path),
 		cmocka_unit_test(a_path_that_cannot_be_is_named),
 	};
 

@@ -21,7 +21,8 @@ static void on_warn(void *arg, enum kwarn_kind kind, const char *text, size_t le
 	size_t used = strlen(seen->kinds);
 
 	assert_int_equal(strlen(text), len);
-	(void)snprintf(seen->kinds + used, sizeof(seen->kinds) - used, "%s%s", used ? " " : "", kwarn_name(kind));
+	(void)snprintf(seen->kinds + used, sizeof(seen->kinds) - used, "%s%s", used ? " " : "",
+	               kwarn_name(kind));
 	assert_int_equal(text[len - 1], '\n');
 	(void)snprintf(seen->text, sizeof(seen->text), "%.*s", (int)len - 1, text);
 }
@@ -83,7 +84,8 @@ static void a_kernel_bug_on_arm_is_an_oops(void **state)
 	       "[    3.000100] kernel BUG at mm/filemap.c:123!\n"
 	       "[    3.000200] Internal error: Oops - BUG: 0 [#1] ARM\n"
 	       "[    3.000300] ---[ end trace 0000000000000000 ]---\n",
-	       "oops", "[    3.000000] ------------[ cut here", "---[ end trace 0000000000000000 ]---");
+	       "oops", "[    3.000000] ------------[ cut here",
+	       "---[ end trace 0000000000000000 ]---");
 	assert_true(kwarn_fatal(KWARN_OOPS) && kwarn_fatal(KWARN_PANIC) && !kwarn_fatal(KWARN_BUG));
 }
 
@@ -127,8 +129,10 @@ static void stalls_and_hangs(void **state)
 	expect("[   60.000000] rcu: INFO: rcu_sched self-detected stall on CPU\n"
 	       "[   60.000001] rcu: \t0-....: (2099 ticks this GP) idle=6c4/1/0x40000002\n",
 	       "rcu-stall", NULL, NULL);
-	expect("[   60.000000] INFO: rcu_preempt detected stalls on CPUs/tasks:\n", "rcu-stall", NULL, NULL);
-	expect("[   60.000000] watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [sh:77]\n", "lockup", NULL, NULL);
+	expect("[   60.000000] INFO: rcu_preempt detected stalls on CPUs/tasks:\n", "rcu-stall",
+	       NULL, NULL);
+	expect("[   60.000000] watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [sh:77]\n",
+	       "lockup", NULL, NULL);
 }
 
 static void memory_and_other_bugs(void **state)
@@ -138,12 +142,15 @@ static void memory_and_other_bugs(void **state)
 	       "[   92.000001] CPU: 0 PID: 127 Comm: dd Not tainted 6.1.192-cohort-v5 #1\n"
 	       "[   92.000002] Out of memory: Killed process 127 (dd) total-vm:52000kB\n",
 	       "oom", "[   92.000000] dd invoked", "total-vm:52000kB");
-	expect("BUG: sleeping function called from invalid context at kernel/locking/mutex.c:580\n", "bug", NULL, NULL);
+	expect("BUG: sleeping function called from invalid context at kernel/locking/mutex.c:580\n",
+	       "bug", NULL, NULL);
 	expect("BUG: KASAN: use-after-free in flush_dcache_page+0x1/0x2\n", "bug", NULL, NULL);
 	expect("BUG kmalloc-64 (Not tainted): Right Redzone overwritten\n", "bug", NULL, NULL);
-	expect("BUG: kernel NULL pointer dereference, address: 0000000000000000\n", "oops", NULL, NULL);
+	expect("BUG: kernel NULL pointer dereference, address: 0000000000000000\n", "oops", NULL,
+	       NULL);
 	expect("Oops: 0002 [#1] PREEMPT SMP\n", "oops", NULL, NULL);
-	expect("irq 31: nobody cared (try booting with the \"irqpoll\" option)\n", "other", NULL, NULL);
+	expect("irq 31: nobody cared (try booting with the \"irqpoll\" option)\n", "other", NULL,
+	       NULL);
 }
 
 /* With user_debug= ARM prints this for a program that crashed: no oops of the kernel. */
