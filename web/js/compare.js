@@ -36,9 +36,9 @@ function groups(rows) {
 	return [...byTest.values()];
 }
 
-function cellWord(cell) {
+function cellWord(cell, running) {
 	if (!cell || (cell.n === 0 && !cell.missing))
-		return ["no-verdict", "not run", ""];
+		return ["no-verdict", running ? "to come" : "not run", ""];
 	if (cell.fail > 0)
 		return ["fail", "fail", `${count(cell.fail)}/${count(cell.n)}`];
 	if (cell.warnings > 0)
@@ -59,8 +59,8 @@ function toneOf(word, row, proves) {
 	return word === "pass" && !proves ? "hollow" : TONE[word] ?? "quiet";
 }
 
-function resultCell(row, cell, label, proves) {
-	const [word, name, number] = cellWord(cell);
+function resultCell(row, cell, {label, state: columnState}, proves) {
+	const [word, name, number] = cellWord(cell, columnState === "running");
 	const tone = toneOf(word, row, proves);
 	const shown = [h("span", {class: `badge ${tone}`}, h("span", {"aria-hidden": "true"}, SYMBOL[word], " "), name), number ? h("span", {class: "num"}, " ", number) : null];
 
@@ -76,8 +76,8 @@ function change(row) {
 	return h("td", {class: "change", title: CHANGE[row.class_of_change] ?? null}, h("span", {class: `badge ${TONE[row.class_of_change] ?? "quiet"}`}, row.class_of_change));
 }
 
-function rowCells(row, {labels, proves}) {
-	return [labels.map((label, i) => resultCell(row, row.cells[i], label, proves)), change(row)];
+function rowCells(row, {columns, proves}) {
+	return [columns.map((column, i) => resultCell(row, row.cells[i], column, proves)), change(row)];
 }
 
 function kindMark(row) {
@@ -109,7 +109,7 @@ function testRow(item) {
 
 	return h("tr", {class: "test"}, h("th", {scope: "row"}, name, " ", kindMark(group.own),
 		group.cells.length > 0 ? h("span", {class: "dim small"}, " ", plural(seen, "cell"), striking > 0 ? `, ${count(striking)} to look at` : null) : null),
-	group.own ? rowCells(group.own, item) : [item.labels.map(() => h("td", null)), h("td", null)]);
+	group.own ? rowCells(group.own, item) : [item.columns.map(() => h("td", null)), h("td", null)]);
 }
 
 function groupBody(item) {
@@ -117,7 +117,7 @@ function groupBody(item) {
 	const left = item.open === "some" ? item.seen - cells.length : 0;
 
 	return h("tbody", null, testRow(item), cells.map((row) => cellRow(row, item)),
-		left > 0 ? h("tr", {class: "cell"}, h("th", {scope: "row", colspan: String(item.labels.length + 2)},
+		left > 0 ? h("tr", {class: "cell"}, h("th", {scope: "row", colspan: String(item.columns.length + 2)},
 			foldButton(item, "more", "all", false, h("span", {"aria-hidden": "true"}, "▸ "), `${plural(left, "more cell")}, unchanged`))) : null);
 }
 
@@ -156,7 +156,7 @@ function showClass(one, section) {
 		const key = `${one.cache}/${one.kind}/${group.test}`;
 		const striking = seen.filter(toLookAt).length;
 		items.push({key, group, seen: seen.length, striking, open: unfolded.get(key) ?? (striking > 0 ? "some" : "none"),
-			labels: state.compare.labels, proves: one.proves_coherency, filter: {...filter}});
+			columns: one.columns.map((column) => ({label: column.label, state: column.state})), proves: one.proves_coherency, filter: {...filter}});
 	}
 	const table = section.querySelector("table");
 	syncRows(table, [{head: state.compare.labels}, ...items], (item) => item.key ?? "head", (item) => (item.head ? tableHead() : groupBody(item)));

@@ -4,13 +4,16 @@ import {count, plural} from "./format.js";
 import {kindLabel, progress, runLink, boardLink, stage, fault} from "./parts.js";
 import {COLUMN, SYMBOL, TONE} from "./words.js";
 
-export function planned(column) {
+function planned(column) {
 	return column.pass + column.fail + column.skip + column.other + column.missing;
 }
 
 function numbers(column) {
 	const all = planned(column);
 
+	// While it runs, nobody knows yet how many results a column will have; its runs say how far they are.
+	if (column.state === "running")
+		return column.fail > 0 ? `${count(column.fail)} fail so far` : `${count(column.pass)} pass so far`;
 	if (column.fail > 0)
 		return `${count(column.fail)}/${count(all)} fail`;
 	return `${count(column.pass)}/${count(all)} pass`;
@@ -21,7 +24,7 @@ function remarks(column) {
 		column.fail > 0 ? `${count(column.pass)} pass` : null,
 		column.skip > 0 ? `${count(column.skip)} skipped` : null,
 		column.other > 0 ? `${count(column.other)} without verdict` : null,
-		column.missing > 0 ? `${count(column.missing)} ${column.state === "running" ? "to come" : "missing"}` : null,
+		column.missing > 0 ? `${count(column.missing)} missing` : null,
 		column.gap_fail > 0 ? `${plural(column.gap_fail, "gap test")} failed, as data` : null,
 		column.warnings > 0 ? plural(column.warnings, "kernel warning") : null,
 		column.faults > 0 ? plural(column.faults, "farm fault") : null,

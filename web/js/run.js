@@ -1,12 +1,13 @@
 // run.js - one run: what it did, its attempts, its log, its events.
-import {get, errorBox} from "./api.js";
-import {byId, facts, fill, h, link, scroller, setTitle, syncRows, table, text, time} from "./dom.js";
-import {bytes, duration, elapsedMs, plural} from "./format.js";
+import {get, list, errorBox} from "./api.js";
+import {byId, facts, fill, h, link, page, scroller, setTitle, syncRows, table, text, time} from "./dom.js";
+import {bytes, count, duration, elapsedMs, plural} from "./format.js";
 import {live, throttled} from "./live.js";
 import {LogView} from "./log.js";
 import {badge, boardLink, fault, idFromAddress, jobLink, kindLabel, progress, stage, tally} from "./parts.js";
 
 const EVENTS_MAX = 500;
+const RESULTS_MAX = 400;
 
 const id = idFromAddress();
 const path = `/runs/${encodeURIComponent(id)}`;
@@ -54,6 +55,24 @@ function attemptRow(one) {
 		h("td", {class: "num dim"}, `fence ${one.fence}, ${bytes(one.offset)}`));
 }
 
+function resultRow(one) {
+	return h("tr", null,
+		h("th", {scope: "row"}, h("a", {href: `${page("compare.html", {job: one.job})}#result=${one.id}`, class: "mono"}, one.test), one.rep > 1 ? h("span", {class: "dim"}, ` repetition ${one.rep}`) : null,
+			one.test_kind === "contract" ? null : [" ", h("span", {class: "kind"}, one.test_kind)]),
+		h("td", null, badge(one.verdict), one.reason ? [" ", h("code", null, one.reason)] : null),
+		h("td", {class: "num", "data-label": "bad"}, `${count(one.bad)}/${count(one.trials)}`), h("td", {class: "num"}, duration(one.duration_us)),
+		h("td", {class: "wrap small"}, one.class ? [h("strong", null, one.class), " "] : null, one.detail ? text(one.detail, 300) : null));
+}
+
+// The tests' own results, in the order they came; their cells are in the comparison.
+function showResults(all) {
+	const results = all.filter((one) => one.cell === null).sort((a, b) => a.id - b.id);
+
+	syncRows(byId("result-rows"), results.slice(0, RESULTS_MAX), (one) => one.id, resultRow);
+	byId("results").hidden = results.length === 0;
+	fill(byId("no-results"), results.length === 0 ? "None yet." : results.length > RESULTS_MAX ? `${plural(results.length - RESULTS_MAX, "more result")} left out.` : null);
+}
+
 // --- the log
 
 function option(name, label, on, choose) {
@@ -92,7 +111,7 @@ function eventText(event) {
 	case "run":
 		return [badge(event.state), " ", event.stage ?? "", event.board ? [" on ", boardLink(event.board)] : null, event.attempt ? `, attempt ${event.attempt}` : null, fault(event.fault)];
 	case "result":
-		return [badge(event.verdict), " ", link("compare.html", {job: event.job}, h("span", {class: "mono"}, event.test)), event.reason ? [" ", h("code", null, event.reason)] : null, event.detail ? h("div", {class: "small wrap"}, event.detail) : null];
+		return [badge(event.verdict), " ", link("compare.html", {job: event.job, test: event.test}, h("span", {class: "mono"}, event.test)), event.reason ? [" ", h("code", null, event.reason)] : null, event.detail ? h("div", {class: "small wrap"}, event.detail) : null];
 	case "test":
 		return ["began ", h("span", {class: "mono"}, event.test), event.rep > 1 ? ` (repetition ${event.rep})` : null];
 	case "progress":
@@ -133,11 +152,12 @@ function addEvents(events) {
 
 async function load() {
 	try {
-		const [run, attempts] = await Promise.all([get(path), get(`${path}/attempts`).then((reply) => reply.items)]);
+		const [run, attempts, results] = await Promise.all([get(path), get(`${path}/attempts`).then((reply) => reply.items), list("/results", {run: id, cell: ""}, RESULTS_MAX + 100)]);
 		const was = state.run;
 		state.run = run;
 		state.attempts = attempts.sort((a, b) => a.attempt - b.attempt);
 		head(run);
+		showResults(results);
 		syncRows(byId("attempt-rows"), state.attempts, (one) => one.attempt, attemptRow);
 		byId("attempts").hidden = attempts.length === 0;
 		byId("no-attempts").hidden = attempts.length > 0;
@@ -193,6 +213,7 @@ async function begin() {
 }
 
 fill(byId("attempts"), scroller("Attempts", table("Attempts", ["Attempt", "Board", "Outcome", "Time", "Fault", "Journal"], h("tbody", {id: "attempt-rows"}))));
+fill(byId("results"), scroller("Results", table("Results", ["Test", "Verdict", "Bad", "Time", "Detail"], h("tbody", {id: "result-rows"}))));
 fill(byId("events"), scroller("Events", table("Events", ["Time", "Kind", "What"], h("tbody", {id: "event-rows"}))));
 if (id)
 	begin();

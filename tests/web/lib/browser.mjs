@@ -11,13 +11,22 @@ export function launch() {
 	return chromium.launch({executablePath: process.env.COHORT_CHROMIUM ?? "/usr/bin/chromium", headless: true, args: ARGS});
 }
 
-// A page of its own context. check() is called by close() and says what went wrong.
+const contexts = new Map(); // one a server: a context costs more than a page
+
+async function contextOf(browser, base) {
+	if (!contexts.has(base))
+		contexts.set(base, browser.newContext({timezoneId: "UTC", baseURL: base}));
+	return contexts.get(base);
+}
+
+// A tab of its own. close() closes it and fails when anything went wrong in it.
 export async function openPage(browser, base, {size = SIZES.wide, dark = false} = {}) {
-	const context = await browser.newContext({viewport: size, colorScheme: dark ? "dark" : "light", timezoneId: "UTC", baseURL: base});
-	const page = await context.newPage();
+	const page = await (await contextOf(browser, base)).newPage();
 	const faults = [];
 	const expected = []; // patterns of messages that a test provokes
 
+	await page.setViewportSize(size);
+	await page.emulateMedia({colorScheme: dark ? "dark" : "light"});
 	page.on("console", (message) => {
 		if (message.type() === "error" || message.type() === "warning")
 			faults.push(`console ${message.type()}: ${message.text()}`);
@@ -33,7 +42,7 @@ export async function openPage(browser, base, {size = SIZES.wide, dark = false} 
 		page,
 		expect: (pattern) => expected.push(pattern),
 		async close() {
-			await context.close();
+			await page.close();
 			assert.deepEqual(faults.filter((fault) => !expected.some((pattern) => pattern.test(fault))), []);
 		},
 	};

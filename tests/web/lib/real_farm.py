@@ -44,9 +44,9 @@ def suite(directory):
     return {
         "name": "page", "version": "1", "description": "what a page has to show",
         "tests": [
-            {"name": "waits", "argv": script(WAIT), "time_limit_s": 60},
-            {"name": "flip", "argv": script(FLIP.replace("@MISMATCH@", json.dumps(MISMATCH))), "time_limit_s": 30},
-            {"name": "skips", "argv": ["sh", "-c", "exit 4"], "time_limit_s": 30},
+            {"name": "waits", "argv": script(WAIT), "kind": "contract", "time_limit_s": 60},
+            {"name": "flip", "argv": script(FLIP.replace("@MISMATCH@", json.dumps(MISMATCH))), "kind": "contract", "time_limit_s": 30},
+            {"name": "skips", "argv": ["sh", "-c", "exit 4"], "kind": "contract", "time_limit_s": 30},
         ],
     }
 
