@@ -18,7 +18,7 @@ TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 COHORTD = os.path.join(BUILD, "server/daemon/cohortd")
 COHORT_BOARD = os.path.join(BUILD, "server/board/cohort-board")
 COHORT = os.path.join(BUILD, "cli/cohort")
-AGENTS = os.path.join(TOP, "build/agent-native/agent")
+AGENTS = os.path.join(TOP, "build/agents")
 DEADLINE_S = 120
 
 
