@@ -128,7 +128,9 @@ static void print_row(struct term_table *table, const json_t *class, const json_
 	term_cell(table, TERM_PLAIN, "%s", field_text(row, "test"));
 	term_cell(table, TERM_PLAIN, "%s", field_text(row, "cell"));
 	json_array_foreach(json_object_get(row, "cells"), k, cell)
+	{
 		row_cell(table, cell);
+	}
 	term_cell(table, TERM_BOLD, "%s", field_text(row, "class_of_change"));
 	term_row_end(table);
 }
