@@ -10,6 +10,7 @@ import re
 import socket
 import struct
 import tempfile
+import time
 
 import farm
 
@@ -103,7 +104,10 @@ class Stream:
     def events(self):
         """(id, event, data) one by one."""
         fields = {}
+        until = time.monotonic() + farm.DEADLINE_S
         for line in self.lines():
+            if time.monotonic() > until:
+                raise AssertionError(f"no such event within {farm.DEADLINE_S} s")
             if line == "" and fields:
                 yield int(fields["id"]), fields["event"], json.loads(fields["data"])
                 fields = {}
@@ -111,8 +115,9 @@ class Stream:
                 name, _, value = line.partition(": ")
                 fields[name] = value
 
-    def take(self, count):
-        stream = self.events()
+    def take(self, count, wanted=lambda data: True):
+        """The next events that are wanted."""
+        stream = (event for event in self.events() if wanted(event[2]))
         return [next(stream) for _ in range(count)]
 
     def close(self):

@@ -20,10 +20,12 @@ static json_t *event_json(sqlite3_stmt *stmt)
 	json_t *event;
 
 	time_format(db_int(stmt, 1), when);
-	event = json_pack("{s:I, s:s, s:s, s:o, s:o, s:o}", "id", (json_int_t)db_int(stmt, 0),
-	                  "time", when, "kind", db_text(stmt, 2), "job",
-	                  id_or_null(db_int(stmt, 3)), "run", id_or_null(db_int(stmt, 4)), "board",
-	                  board ? json_string(board) : json_null());
+	event = json_pack("{s:I, s:s, s:s, s:o, s:o}", "id", (json_int_t)db_int(stmt, 0), "time",
+	                  when, "kind", db_text(stmt, 2), "job", id_or_null(db_int(stmt, 3)), "run",
+	                  id_or_null(db_int(stmt, 4)));
+	/* An event that is not of a board may still tell one: that of a run. */
+	if (board || !json_object_get(data, "board"))
+		(void)json_object_set_new(event, "board", board ? json_string(board) : json_null());
 	(void)json_object_update_missing(event, data);
 	json_decref(data);
 	return event;
