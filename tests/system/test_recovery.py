@@ -23,12 +23,12 @@ ROUNDS = int(os.environ.get("COHORT_ROUNDS", "200"))
 BOARDS = 4
 SUITE = """{"name": "recovery", "version": "1", "description": "short and longer tests to be killed in",
  "tests": [
-  {"name": "quick-1", "argv": ["echo", "{}"], "time_limit_s": 30},
-  {"name": "quick-2", "argv": ["sh", "-c", "echo out; echo err >&2"], "time_limit_s": 30},
-  {"name": "cells", "argv": ["sh", "-c", "for c in a b c; do echo '{\\"type\\":\\"cell\\",\\"test\\":\\"cells\\",\\"cell\\":\\"'$c'\\",\\"kind\\":\\"contract\\",\\"verdict\\":\\"pass\\",\\"trials\\":1,\\"bad\\":0,\\"masked\\":0,\\"class\\":null}'; done"], "time_limit_s": 30},
-  {"name": "longer", "argv": ["sh", "-c", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; exit 1"], "time_limit_s": 30},
-  {"name": "skips", "argv": ["sh", "-c", "exit 4"], "time_limit_s": 30},
-  {"name": "last", "argv": ["true"], "time_limit_s": 30}]}
+  {"name": "quick-1", "argv": ["echo", "{}"], "kind": "contract", "time_limit_s": 30},
+  {"name": "quick-2", "argv": ["sh", "-c", "echo out; echo err >&2"], "kind": "contract", "time_limit_s": 30},
+  {"name": "cells", "argv": ["sh", "-c", "for c in a b c; do echo '{\\"type\\":\\"cell\\",\\"test\\":\\"cells\\",\\"cell\\":\\"'$c'\\",\\"kind\\":\\"contract\\",\\"verdict\\":\\"pass\\",\\"trials\\":1,\\"bad\\":0,\\"masked\\":0,\\"class\\":null}'; done"], "kind": "contract", "time_limit_s": 30},
+  {"name": "longer", "argv": ["sh", "-c", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; exit 1"], "kind": "contract", "time_limit_s": 30},
+  {"name": "skips", "argv": ["sh", "-c", "exit 4"], "kind": "contract", "time_limit_s": 30},
+  {"name": "last", "argv": ["true"], "kind": "contract", "time_limit_s": 30}]}
 """
 EXPECTED = {"quick-1": "pass", "quick-2": "pass", "cells": "pass", "longer": "fail", "skips": "skip", "last": "pass"}
 
