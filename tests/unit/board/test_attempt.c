@@ -1,0 +1,528 @@
+/* test_attempt.c - the attempt machine of docs/STATES.md: events in, next actions out, as tables. */
+#include "server/board/attempt.h"
+
+#include "common/err.h"
+#include "common/jx.h"
+#include "common/scoped.h"
+#include "server/board/request.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct planned plan[] = {
+	{.id = 0, .name = "a"}, {.id = 1, .name = "b"}, {.id = 2, .name = "c"}};
+static const struct request request = {.tests = plan, .count = 3};
+
+/* An attempt that took these events, one a line. */
+static struct attempt after(const char *events)
+{
+	struct attempt a;
+	struct err err = {0};
+
+	attempt_init(&a, &request);
+	for (const char *at = events; *at;) {
+		size_t len = strcspn(at, "\n");
+		SCOPED_JSON event = jx_parse(at, len, 65536, &err);
+
+		if (!event || attempt_apply(&a, event, &err) < 0)
+			fail_msg("%.*s: %s", (int)len, at, err.text);
+		at += len + (at[len] == '\n');
+	}
+	return a;
+}
+
+static int refused(struct attempt *a, const char *text)
+{
+	struct attempt before = *a;
+	struct err err = {0};
+	SCOPED_JSON event = jx_parse(text, strlen(text), 65536, &err);
+	int rc = attempt_apply(a, event, &err);
+
+	if (rc < 0)
+		assert_memory_equal(&before, a, sizeof(before));
+	return rc < 0;
+}
+
+#define PROVED_X     "{\"ev\":\"proved\",\"boot_id\":\"x\"}\n"
+#define AT(stage)    "{\"ev\":\"stage\",\"t\":5,\"stage\":\"" stage "\"}\n"
+#define LEG(n, boot) "{\"ev\":\"leg\",\"leg\":" #n ",\"boot_id\":\"" boot "\"}\n"
+#define BEGUN(id)    "{\"ev\":\"test-started\",\"id\":" #id "}\n"
+#define DONE(id)     "{\"ev\":\"test-finished\",\"id\":" #id "}\n"
+#define OOPS         "{\"ev\":\"kernel-warning\",\"kind\":\"oops\"}\n"
+#define TESTING      AT("test") PROVED_X LEG(1, "x")
+
+/* A world in which the session is up, ready and proved on boot x. */
+#define UP   .link_up = true, .ready = true, .proved = true, .boot_id = "x"
+#define UP_Y .link_up = true, .ready = true, .proved = true, .boot_id = "y"
+
+struct row {
+	const char *what, *events;
+	struct world world;
+	enum act act;
+	enum stage stage;
+	const char *fault, *outcome;
+};
+
+static void check_rows(const struct row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct attempt a = after(rows[i].events);
+		struct action got = attempt_next(&a, &rows[i].world);
+
+		if (got.act != rows[i].act || got.stage != rows[i].stage)
+			fail_msg("%s: action %d stage %d fault %s", rows[i].what, (int)got.act,
+			         (int)got.stage, got.fault ? got.fault : "none");
+		if (rows[i].fault && (!got.fault || strcmp(got.fault, rows[i].fault) != 0))
+			fail_msg("%s: fault %s", rows[i].what, got.fault ? got.fault : "none");
+		if (rows[i].outcome && strcmp(got.outcome, rows[i].outcome) != 0)
+			fail_msg("%s: outcome %s", rows[i].what, got.outcome);
+		attempt_release(&a);
+	}
+}
+
+#define CHECK(rows) check_rows(rows, sizeof(rows) / sizeof(*(rows)))
+
+static void test_before_the_tests(void **state)
+{
+	static const struct row rows[] = {
+		{"a board that runs", "", {0}, ACT_STAGE, STAGE_PROVISION, NULL, NULL},
+		{"a board that we boot", "", {.boots = true}, ACT_STAGE, STAGE_BOOT, NULL, NULL},
+		{"boot", AT("boot"), {.boots = true}, ACT_BOOT, 0, NULL, NULL},
+		{"booted", AT("boot"), {.boots = true, .booted = true}, ACT_LINK, 0, NULL, NULL},
+		{"up",
+	         AT("boot"),
+	         {.boots = true, .booted = true, UP},
+	         ACT_STAGE,
+	         STAGE_PROVISION,
+	         NULL,
+	         NULL},
+		{"no link", AT("provision"), {0}, ACT_LINK, 0, NULL, NULL},
+		{"no link in time",
+	         AT("provision"),
+	         {.late = true},
+	         ACT_END,
+	         0,
+	         "ssh-connect",
+	         "fault"},
+		{"no boot in time",
+	         AT("provision"),
+	         {.boots = true, .late = true},
+	         ACT_END,
+	         0,
+	         "boot-timeout",
+	         NULL},
+		{"off",
+	         AT("boot"),
+	         {.boots = true, .booted = true, .machine = MACHINE_OFF},
+	         ACT_END,
+	         0,
+	         "power-lost",
+	         NULL},
+		{"files", AT("provision"), {.link_up = true}, ACT_READY, 0, NULL, NULL},
+		{"files are there", AT("provision"), {UP}, ACT_STAGE, STAGE_PROVE, NULL, NULL},
+		{"good proof", AT("prove"), {UP}, ACT_PROVED, 0, NULL, NULL},
+		{"proved", AT("prove") PROVED_X, {UP}, ACT_STAGE, STAGE_TEST, NULL, NULL},
+		{"bad proof",
+	         AT("prove"),
+	         {.link_up = true, .ready = true, .proof_code = "wrong-release"},
+	         ACT_END,
+	         0,
+	         "wrong-release",
+	         NULL},
+		{"fault", AT("prove"), {UP, .fault = "disk-full"}, ACT_END, 0, "disk-full", NULL},
+		{"cancelled", AT("provision"), {.cancel = true}, ACT_END, 0, NULL, "cancelled"},
+		{"ended",
+	         AT("prove") "{\"ev\":\"ended\",\"outcome\":\"fault\"}",
+	         {UP},
+	         ACT_WAIT,
+	         0,
+	         NULL,
+	         NULL},
+	};
+
+	(void)state;
+	CHECK(rows);
+}
+
+static void test_legs(void **state)
+{
+	static const struct row rows[] = {
+		{"first leg", AT("test") PROVED_X, {UP}, ACT_LEG, 0, NULL, NULL},
+		{"first leg, rebooted before",
+	         AT("test") PROVED_X,
+	         {UP_Y},
+	         ACT_PROVED,
+	         0,
+	         NULL,
+	         NULL},
+		{"run", TESTING, {UP}, ACT_RUN, 0, NULL, NULL},
+		{"followed",
+	         TESTING BEGUN(0),
+	         {UP, .worker = WORKER_FOLLOWED},
+	         ACT_WAIT,
+	         0,
+	         NULL,
+	         NULL},
+		{"follow again",
+	         TESTING "{\"ev\":\"test-started\",\"id\":0,\"leg\":1,\"off\":10}",
+	         {UP},
+	         ACT_FOLLOW,
+	         0,
+	         NULL,
+	         NULL},
+		{"read what a dead kernel left", TESTING, {UP_Y}, ACT_FOLLOW, 0, NULL, NULL},
+		{"agent died in no test",
+	         TESTING,
+	         {UP, .worker = WORKER_GONE},
+	         ACT_LEG,
+	         0,
+	         NULL,
+	         NULL},
+		{"three legs without a test",
+	         TESTING LEG(2, "x") LEG(3, "x"),
+	         {UP, .worker = WORKER_GONE},
+	         ACT_END,
+	         0,
+	         "agent-died",
+	         NULL},
+		{"agent died in a test",
+	         TESTING BEGUN(0),
+	         {UP, .worker = WORKER_GONE},
+	         ACT_LEG,
+	         0,
+	         NULL,
+	         NULL},
+		{"for the third time",
+	         TESTING BEGUN(0) LEG(2, "x") BEGUN(0) LEG(3, "x") BEGUN(0),
+	         {UP, .worker = WORKER_GONE},
+	         ACT_DIED,
+	         0,
+	         NULL,
+	         NULL},
+		{"in three tests",
+	         TESTING BEGUN(0) LEG(2, "x") BEGUN(0) DONE(0) BEGUN(1) LEG(3, "x") BEGUN(1),
+	         {UP, .worker = WORKER_GONE},
+	         ACT_LEG,
+	         0,
+	         NULL,
+	         NULL},
+		{"all done",
+	         TESTING DONE(0) DONE(1) DONE(2),
+	         {UP, .worker = WORKER_COMPLETE},
+	         ACT_STAGE,
+	         STAGE_COLLECT,
+	         NULL,
+	         NULL},
+		{"all done, its last words to come",
+	         TESTING DONE(0) DONE(1) DONE(2),
+	         {UP, .worker = WORKER_FOLLOWED},
+	         ACT_WAIT,
+	         0,
+	         NULL,
+	         NULL},
+		{"all done, board gone",
+	         TESTING DONE(0) DONE(1) DONE(2),
+	         {0},
+	         ACT_STAGE,
+	         STAGE_COLLECT,
+	         NULL,
+	         NULL},
+		{"collected",
+	         TESTING DONE(0) DONE(1) DONE(2) AT("collect"),
+	         {0},
+	         ACT_END,
+	         0,
+	         NULL,
+	         "complete"},
+		{"complete with a hole",
+	         TESTING DONE(0) DONE(2),
+	         {UP, .worker = WORKER_COMPLETE},
+	         ACT_END,
+	         0,
+	         "agent-protocol",
+	         NULL},
+		{"agent's own error",
+	         TESTING,
+	         {UP, .worker = WORKER_ERROR},
+	         ACT_END,
+	         0,
+	         "agent-failed",
+	         NULL},
+		{"ended by a stranger",
+	         TESTING,
+	         {UP, .worker = WORKER_CANCELLED},
+	         ACT_END,
+	         0,
+	         "agent-failed",
+	         NULL},
+	};
+
+	(void)state;
+	CHECK(rows);
+}
+
+static void test_who_is_to_blame(void **state)
+{
+	static const struct row rows[] = {
+		{"away", TESTING BEGUN(1), {0}, ACT_LINK, 0, NULL, NULL},
+		{"silence without a cause",
+	         TESTING BEGUN(1),
+	         {.late = true},
+	         ACT_END,
+	         0,
+	         "board-lost",
+	         NULL},
+		{"silence, and a switch",
+	         TESTING BEGUN(1),
+	         {.late = true, .can_restart = true},
+	         ACT_END,
+	         0,
+	         "board-lost",
+	         NULL},
+		{"switched off",
+	         TESTING BEGUN(1),
+	         {.machine = MACHINE_OFF, .can_restart = true},
+	         ACT_END,
+	         0,
+	         "power-lost",
+	         NULL},
+		{"oops, then off",
+	         TESTING BEGUN(1) OOPS,
+	         {.machine = MACHINE_OFF, .can_restart = true},
+	         ACT_RESTART,
+	         0,
+	         NULL,
+	         NULL},
+		{"oops, wait for the reboot",
+	         TESTING BEGUN(1) OOPS,
+	         {.can_restart = true},
+	         ACT_LINK,
+	         0,
+	         NULL,
+	         NULL},
+		{"oops, no reboot",
+	         TESTING BEGUN(1) OOPS,
+	         {.late = true, .can_restart = true},
+	         ACT_RESTART,
+	         0,
+	         NULL,
+	         NULL},
+		{"oops, no switch",
+	         TESTING BEGUN(1) OOPS,
+	         {.late = true},
+	         ACT_CRASHED,
+	         0,
+	         NULL,
+	         NULL},
+		{"oops, restart did not help",
+	         TESTING BEGUN(1) OOPS,
+	         {.late = true, .can_restart = true, .restarted = true},
+	         ACT_CRASHED,
+	         0,
+	         NULL,
+	         NULL},
+		{"rebooted in a test",
+	         TESTING BEGUN(1),
+	         {UP_Y, .worker = WORKER_GONE},
+	         ACT_CRASHED,
+	         0,
+	         NULL,
+	         NULL},
+		{"rebooted between tests",
+	         TESTING DONE(1),
+	         {UP_Y, .worker = WORKER_GONE},
+	         ACT_PROVED,
+	         0,
+	         NULL,
+	         NULL},
+		{"and proved",
+	         TESTING DONE(1) "{\"ev\":\"proved\",\"boot_id\":\"y\"}",
+	         {UP_Y, .worker = WORKER_GONE},
+	         ACT_LEG,
+	         0,
+	         NULL,
+	         NULL},
+		{"came back with another kernel",
+	         TESTING DONE(1),
+	         {.link_up = true,
+	          .ready = true,
+	          .boot_id = "y",
+	          .proof_code = "wrong-release",
+	          .worker = WORKER_GONE},
+	         ACT_END,
+	         0,
+	         "wrong-release",
+	         NULL},
+		{"and we can boot",
+	         TESTING DONE(1),
+	         {.boots = true,
+	          .link_up = true,
+	          .ready = true,
+	          .boot_id = "y",
+	          .proof_code = "wrong-release",
+	          .worker = WORKER_GONE},
+	         ACT_BOOT,
+	         0,
+	         NULL,
+	         NULL},
+		{"but did already",
+	         TESTING DONE(1),
+	         {.boots = true,
+	          .booted = true,
+	          .link_up = true,
+	          .ready = true,
+	          .boot_id = "y",
+	          .proof_code = "wrong-release",
+	          .worker = WORKER_GONE},
+	         ACT_END,
+	         0,
+	         "wrong-release",
+	         NULL},
+	};
+
+	(void)state;
+	CHECK(rows);
+}
+
+static void test_stopping(void **state)
+{
+	static const struct row rows[] = {
+		{"before the first leg",
+	         AT("test"),
+	         {UP, .cancel = true},
+	         ACT_END,
+	         0,
+	         NULL,
+	         "cancelled"},
+		{"ask",
+	         TESTING,
+	         {UP, .cancel = true, .worker = WORKER_FOLLOWED},
+	         ACT_CANCEL,
+	         0,
+	         NULL,
+	         NULL},
+		{"asked",
+	         TESTING,
+	         {UP, .cancel = true, .cancel_sent = true, .worker = WORKER_FOLLOWED},
+	         ACT_WAIT,
+	         0,
+	         NULL,
+	         NULL},
+		{"it ended",
+	         TESTING,
+	         {UP, .cancel = true, .worker = WORKER_CANCELLED},
+	         ACT_END,
+	         0,
+	         NULL,
+	         "cancelled"},
+		{"it does not end",
+	         TESTING,
+	         {UP, .cancel = true, .cancel_late = true, .worker = WORKER_FOLLOWED},
+	         ACT_END,
+	         0,
+	         NULL,
+	         "cancelled"},
+		{"away", TESTING, {.cancel = true}, ACT_LINK, 0, NULL, NULL},
+		{"away for long",
+	         TESTING,
+	         {.cancel = true, .late = true},
+	         ACT_END,
+	         0,
+	         NULL,
+	         "cancelled"},
+		{"time is over: ask",
+	         TESTING,
+	         {UP, .run_late = true, .worker = WORKER_FOLLOWED},
+	         ACT_CANCEL,
+	         0,
+	         NULL,
+	         NULL},
+		{"time is over",
+	         TESTING,
+	         {UP, .run_late = true, .worker = WORKER_CANCELLED},
+	         ACT_END,
+	         0,
+	         "run-timeout",
+	         NULL},
+		{"too late to cancel",
+	         TESTING DONE(0) DONE(1) DONE(2),
+	         {UP, .cancel = true, .worker = WORKER_FOLLOWED},
+	         ACT_STAGE,
+	         STAGE_COLLECT,
+	         NULL,
+	         NULL},
+	};
+
+	(void)state;
+	CHECK(rows);
+}
+
+/* What one who lies may send. */
+static void test_refused_events(void **state)
+{
+	struct attempt a = after(TESTING BEGUN(0) DONE(0));
+
+	(void)state;
+	assert_true(refused(&a, DONE(0)));
+	assert_true(refused(&a, BEGUN(0)));
+	assert_true(refused(&a, DONE(7)));
+	assert_true(refused(&a, "{\"ev\":\"test-record\",\"id\":7}"));
+	assert_true(refused(&a, LEG(3, "x")));
+	assert_true(refused(&a, AT("dance")));
+	assert_true(refused(&a, "{\"ev\":\"surprise\"}"));
+	assert_true(refused(&a, "{}"));
+	assert_false(refused(&a, "{\"ev\":\"ended\",\"outcome\":\"complete\"}"));
+	assert_true(refused(&a, "{\"ev\":\"note\"}"));
+	attempt_release(&a);
+}
+
+static void test_offsets(void **state)
+{
+	struct attempt a = after(
+		TESTING
+		"{\"ev\":\"test-started\",\"id\":0,\"leg\":1,\"off\":100}\n"
+		"{\"ev\":\"kernel-warning\",\"kind\":\"warning\",\"source\":\"console\",\"leg\":1}");
+
+	(void)state;
+	assert_int_equal(a.off, 100);
+	attempt_release(&a);
+	a = after(TESTING "{\"ev\":\"test-started\",\"id\":0,\"leg\":1,\"off\":100}\n" LEG(2, "x"));
+	assert_int_equal(a.off, 0);
+	assert_int_equal(a.tests[0].deaths, 1);
+	assert_int_equal(a.current, -1);
+	attempt_release(&a);
+}
+
+/* A crash in one test is not one in the next. */
+static void test_crash_belongs_to_its_test(void **state)
+{
+	struct attempt a = after(TESTING BEGUN(0) OOPS);
+
+	(void)state;
+	assert_true(a.crashed);
+	attempt_release(&a);
+	a = after(TESTING BEGUN(0) OOPS DONE(0) BEGUN(1));
+	assert_false(a.crashed);
+	attempt_release(&a);
+	a = after(TESTING OOPS BEGUN(0));
+	assert_false(a.crashed);
+	attempt_release(&a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_before_the_tests),
+		cmocka_unit_test(test_legs),
+		cmocka_unit_test(test_who_is_to_blame),
+		cmocka_unit_test(test_stopping),
+		cmocka_unit_test(test_refused_events),
+		cmocka_unit_test(test_offsets),
+		cmocka_unit_test(test_crash_belongs_to_its_test),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,246 @@
+/* test_record.c - the attempt directory: replay after a death at any byte, and the request in it. */
+#include "server/board/record.h"
+
+#include "common/err.h"
+#include "common/fsio.h"
+#include "common/scoped.h"
+#include "common/xalloc.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define SHA "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static const char request_text[] =
+	"{\"v\":1,\"run\":12,\"attempt\":2,\"fence\":7,\"board\":\"b\",\"cache\":\"vivt\",\"build\":{\"id\":1,\"name\":\"k\","
+	"\"release\":\"6.1\",\"build_id\":null,\"cmdline\":\"\",\"files\":{\"kernel\":{\"path\":\"/k\",\"sha256\":\"" SHA
+	"\",\"size\":5},\"dtb\":null}},\"suite\":{\"name\":\"s\",\"files\":[{\"name\":\"prog\",\"path\":\"/p\",\"sha256\":\"" SHA
+	"\",\"size\":6}]},\"agent\":{\"path\":\"/a\",\"sha256\":\"" SHA "\",\"size\":7},\"tests\":["
+	"{\"id\":3,\"name\":\"one\",\"rep\":1,\"argv\":[\"prog\",\"x\"],\"time_limit_s\":9},"
+	"{\"id\":5,\"name\":\"two\",\"rep\":1,\"argv\":[\"true\"]}],\"limits\":{\"boot_s\":11,\"run_s\":22}}";
+
+static char dir[] = "/tmp/cohort-test-record-XXXXXX";
+
+static void put_file(const char *name, const char *text, size_t len)
+{
+	SCOPED_STR path = xasprintf("%s/%s", dir, name);
+	SCOPED_FD fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+
+	assert_true(fd >= 0);
+	assert_int_equal(fs_write_all(fd, text, len, NULL), 0);
+}
+
+static char *journal_text(size_t *len)
+{
+	SCOPED_STR path = xasprintf("%s/journal.ndjson", dir);
+	struct err err;
+	char *text = fs_read_file(path, 1 << 20, len, &err);
+
+	assert_non_null(text);
+	return text;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	put_file("request.json", request_text, strlen(request_text));
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	static const char *const names[] = {"request.json", "journal.ndjson", "run.log",
+	                                    "console.log"};
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		SCOPED_STR path = xasprintf("%s/%s", dir, names[i]);
+
+		(void)unlink(path);
+	}
+	return rmdir(dir);
+}
+
+static struct record *must_open(void)
+{
+	struct err err;
+	struct record *r = record_open(dir, &err);
+
+	if (!r)
+		fail_msg("%s", err.text);
+	return r;
+}
+
+static void put(struct record *r, const char *name, json_t *fields)
+{
+	struct err err;
+
+	if (record_put(r, 1000, name, fields, &err) < 0)
+		fail_msg("%s: %s", name, err.text);
+}
+
+static void write_journal(void)
+{
+	struct record *r;
+
+	put_file("journal.ndjson", "", 0);
+	r = must_open();
+	put(r, "accepted", json_pack("{s:i}", "run", 12));
+	put(r, "stage", json_pack("{s:s}", "stage", "test"));
+	put(r, "leg", json_pack("{s:i, s:s}", "leg", 1, "boot_id", "x"));
+	put(r, "test-started", json_pack("{s:i, s:i, s:i}", "id", 3, "leg", 1, "off", 50));
+	put(r, "test-finished", json_pack("{s:i, s:i, s:i}", "id", 3, "leg", 1, "off", 90));
+	record_close(r);
+}
+
+static void test_request(void **state)
+{
+	struct record *r;
+
+	(void)state;
+	put_file("journal.ndjson", "", 0);
+	r = must_open();
+	assert_int_equal(r->request.run, 12);
+	assert_string_equal(r->request.release, "6.1");
+	assert_null(r->request.build_id);
+	assert_string_equal(r->request.build[BUILD_KERNEL].path, "/k");
+	assert_null(r->request.build[BUILD_DTB].path);
+	assert_int_equal(r->request.file_count, 2);
+	assert_int_equal(r->request.boot_s, 11);
+	assert_int_equal(r->request.tests[1].time_limit_s, 60);
+	assert_int_equal(request_find(&r->request, 5), 1);
+	assert_int_equal(request_find(&r->request, 4), -1);
+	record_close(r);
+}
+
+static bool skip_first(const void *arg, size_t index)
+{
+	(void)arg;
+	return index == 0;
+}
+
+static bool skip_none(const void *arg, size_t index)
+{
+	(void)arg;
+	(void)index;
+	return false;
+}
+
+static void test_leg_request(void **state)
+{
+	struct record *r = must_open();
+	SCOPED_JSON all = request_for_leg(&r->request, "/root", 1, skip_none, NULL);
+	SCOPED_JSON rest = request_for_leg(&r->request, "/root", 2, skip_first, NULL);
+	json_t *tests = json_object_get(all, "tests");
+	json_t *argv = json_object_get(json_array_get(tests, 0), "argv");
+
+	(void)state;
+	assert_int_equal(json_array_size(tests), 2);
+	assert_string_equal(json_string_value(json_array_get(argv, 0)), "/root/files/" SHA);
+	assert_string_equal(json_string_value(json_array_get(argv, 1)), "x");
+	assert_int_equal(json_array_size(json_object_get(rest, "tests")), 1);
+	assert_int_equal(json_integer_value(json_object_get(rest, "leg")), 2);
+	record_close(r);
+}
+
+static void test_replay(void **state)
+{
+	struct record *r;
+
+	(void)state;
+	write_journal();
+	r = must_open();
+	assert_int_equal(r->attempt.n, 5);
+	assert_int_equal(r->attempt.stage, STAGE_TEST);
+	assert_int_equal(r->attempt.leg, 1);
+	assert_int_equal(r->attempt.off, 90);
+	assert_true(r->attempt.tests[0].finished);
+	assert_false(r->attempt.tests[1].finished);
+	record_close(r);
+}
+
+/* Killed at any byte of any write: the torn line is gone, and n goes on without a gap. */
+static void test_torn_at_every_byte(void **state)
+{
+	size_t len = 0;
+	SCOPED_STR whole = NULL;
+
+	(void)state;
+	write_journal();
+	whole = journal_text(&len);
+	for (size_t cut = 0; cut <= len; cut++) {
+		struct record *r;
+		size_t now = 0, lines = 0;
+		SCOPED_STR text = NULL;
+
+		for (size_t i = 0; i < cut; i++)
+			lines += whole[i] == '\n';
+		put_file("journal.ndjson", whole, cut);
+		r = must_open();
+		assert_int_equal(r->attempt.n, lines);
+		put(r, "note", json_pack("{s:s}", "text", "on"));
+		assert_int_equal(r->attempt.n, lines + 1);
+		record_close(r);
+		text = journal_text(&now);
+		assert_int_equal(text[now - 1], '\n');
+	}
+}
+
+static void test_refused_is_not_written(void **state)
+{
+	struct record *r;
+	struct err err;
+	uint64_t size;
+
+	(void)state;
+	write_journal();
+	r = must_open();
+	size = record_size(r);
+	assert_int_equal(record_put(r, 1, "test-finished", json_pack("{s:i}", "id", 3), &err), -1);
+	assert_int_equal(err.kind, ERR_PROTOCOL);
+	assert_int_equal(record_put(r, 1, "test-finished", json_pack("{s:i}", "id", 4), &err), -1);
+	assert_int_equal(record_size(r), size);
+	assert_int_equal(r->attempt.n, 5);
+	record_close(r);
+}
+
+/* A journal that is not ours to read is not guessed at. */
+static void test_damaged(void **state)
+{
+	static const char *const texts[] = {
+		"{\"n\":2,\"t\":1,\"ev\":\"note\"}\n",
+		"nonsense\n",
+		"{\"n\":1,\"t\":1,\"ev\":\"note\"}\n{\"n\":1,\"t\":1,\"ev\":\"note\"}\n",
+		"{\"n\":1,\"t\":1,\"ev\":\"test-finished\",\"id\":99}\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		struct err err;
+
+		put_file("journal.ndjson", texts[i], strlen(texts[i]));
+		assert_null(record_open(dir, &err));
+		assert_non_null(strstr(err.text, "journal.ndjson: line"));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_request),
+		cmocka_unit_test(test_leg_request),
+		cmocka_unit_test(test_replay),
+		cmocka_unit_test(test_torn_at_every_byte),
+		cmocka_unit_test(test_refused_is_not_written),
+		cmocka_unit_test(test_damaged),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
