@@ -315,6 +315,7 @@ struct comparison *compare_make(const struct compare_run *runs, size_t count, si
 	all->classes = xcalloc(count + 1, sizeof(*all->classes));
 	for (size_t i = 0; i < count; i++)
 		sorted[i] = &runs[i];
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are sorted */
 	qsort((void *)sorted, count, sizeof(*sorted), by_class);
 	for (size_t first = 0, end; first < count; first = end) {
 		end = first + 1;

@@ -4,6 +4,7 @@
 #include "common/jx.h"
 #include "common/scoped.h"
 #include "common/xalloc.h"
+#include "server/daemon/compare/intern.h"
 #include "server/daemon/http/excerpt.h"
 #include "server/daemon/http/http.h"
 #include "server/daemon/http/routes.h"
@@ -41,31 +42,18 @@ static int read_filter(struct http_req *req, struct result_filter *f)
 /* One that is under way: its lines are made batch by batch, each in a read transaction of its own. */
 struct ndjson {
 	struct store *store;
-	struct result_filter filter; /* its texts are owned */
+	struct result_filter filter; /* its texts are in texts */
+	struct intern texts;
 	struct result_walk walk;
 	char *text; /* owned: lines that are made and not sent */
 	size_t len, sent;
 };
 
-static char *copy(const char *text)
-{
-	return text ? xstrdup(text) : NULL;
-}
-
-static void drop(const char *text)
-{
-	free((void *)(uintptr_t)text);
-}
-
 static void ndjson_end(void *arg)
 {
 	struct ndjson *n = arg;
 
-	drop(n->filter.test);
-	drop(n->filter.cell);
-	drop(n->filter.verdict);
-	drop(n->filter.cache);
-	drop(n->filter.board);
+	intern_release(&n->texts);
 	result_walk_release(&n->walk);
 	free(n->text);
 	free(n);
@@ -115,18 +103,18 @@ static ssize_t ndjson_next(void *arg, char *buf, size_t max)
 	return (ssize_t)take;
 }
 
+/* The request is gone before the stream ends: it keeps its own copy of the filter. */
 static int reply_ndjson(struct http_req *req, const struct result_filter *f)
 {
 	struct ndjson *n = xcalloc(1, sizeof(*n));
+	const char **texts[] = {&n->filter.test, &n->filter.cell, &n->filter.verdict,
+	                        &n->filter.cache, &n->filter.board};
 
 	n->store = req->ctx->store;
-	n->filter = (struct result_filter){.job = f->job,
-	                                   .run = f->run,
-	                                   .test = copy(f->test),
-	                                   .cell = copy(f->cell),
-	                                   .verdict = copy(f->verdict),
-	                                   .cache = copy(f->cache),
-	                                   .board = copy(f->board)};
+	n->filter = *f;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		if (*texts[i])
+			*texts[i] = intern_text(&n->texts, *texts[i]);
 	return http_reply_stream(
 		req, 200, "application/x-ndjson",
 		&(struct http_stream){.next = ndjson_next, .end = ndjson_end, .arg = n});

@@ -150,6 +150,7 @@ void slots_match(struct slots *slots, const struct submission *s, const struct p
 		complain_about_nothing(s, world, errors);
 		return;
 	}
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are sorted */
 	qsort((void *)boards, count, sizeof(*boards), by_slot);
 	cut(slots, boards, count, strcmp(s->each, "board") == 0);
 }

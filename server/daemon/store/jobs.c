@@ -50,7 +50,8 @@ int job_insert(struct db *db, const struct plan *plan, const char *request, int6
 	*id = db_last_id(db);
 	if (db_event(db, now_us, "job", *id, 0, NULL,
 	             json_pack("{s:s, s:I, s:i}", "state", "queued", "planned",
-	                       (json_int_t)(plan->planned * plan->runs_count), "arrived", 0),
+	                       (json_int_t)plan->planned * (json_int_t)plan->runs_count, "arrived",
+	                       0),
 	             err) < 0)
 		return -1;
 	for (size_t i = 0; i < plan->runs_count; i++)

@@ -3,20 +3,21 @@
 #include "common/err.h"
 #include "common/scoped.h"
 #include "common/xalloc.h"
+#include "server/daemon/compare/intern.h"
 #include "server/daemon/store/store.h"
 
 #include <string.h>
 
 struct known_build {
-	struct plan_build build;     /* id 0: there is none */
-	json_t *ref;                 /* owned: what it was asked for by */
-	char *name, *release, *arch; /* owned */
+	struct plan_build build; /* id 0: there is none */
+	json_t *ref;             /* owned: what it was asked for by */
 	struct known_build *next;
 };
 
 struct world {
 	struct plan_world plan;
-	struct db *db; /* NULL once closed */
+	struct db *db;       /* NULL once closed */
+	struct intern texts; /* of boards and builds */
 	struct plan_board *boards;
 	struct known_build *builds;
 	int failed;
@@ -35,13 +36,18 @@ static bool boots_a_kernel(const char *document)
 	return method && strcmp(method, "none") != 0;
 }
 
-static struct plan_board read_board(sqlite3_stmt *s)
+static const char *keep(struct world *w, sqlite3_stmt *s, int column)
 {
-	return (struct plan_board){.name = xstrdup(db_text(s, 0)),
-	                           .kind = xstrdup(db_text(s, 1)),
-	                           .cache = xstrdup(db_text(s, 2)),
-	                           .arch = xstrdup(db_text(s, 3)),
-	                           .tags = xstrdup(db_text(s, 4)),
+	return intern_text(&w->texts, db_text(s, column));
+}
+
+static struct plan_board read_board(struct world *w, sqlite3_stmt *s)
+{
+	return (struct plan_board){.name = keep(w, s, 0),
+	                           .kind = keep(w, s, 1),
+	                           .cache = keep(w, s, 2),
+	                           .arch = keep(w, s, 3),
+	                           .tags = keep(w, s, 4),
 	                           .needs_kernel = boots_a_kernel(db_text(s, 5))};
 }
 
@@ -58,7 +64,7 @@ static int load_boards(struct world *w, struct err *err)
 			room = room ? room * 2 : 16;
 			w->boards = xrealloc(w->boards, room * sizeof(*w->boards));
 		}
-		w->boards[w->plan.boards_count++] = read_board(s);
+		w->boards[w->plan.boards_count++] = read_board(w, s);
 	}
 	w->plan.boards = w->boards;
 	return rc;
@@ -85,13 +91,10 @@ static struct known_build *read_build(struct world *w, const json_t *ref)
 		w->failed = -1;
 	if (rc < 1)
 		return k;
-	k->name = xstrdup(db_text(s, 1));
-	k->release = db_text_or_null(s, 2) ? xstrdup(db_text(s, 2)) : NULL;
-	k->arch = xstrdup(db_text(s, 3));
 	k->build = (struct plan_build){.id = db_int(s, 0),
-	                               .name = k->name,
-	                               .release = k->release,
-	                               .arch = k->arch,
+	                               .name = keep(w, s, 1),
+	                               .release = db_text_or_null(s, 2) ? keep(w, s, 2) : NULL,
+	                               .arch = keep(w, s, 3),
 	                               .files = db_int(s, 4) > 0,
 	                               .kernel = db_int(s, 5) > 0};
 	return k;
@@ -139,32 +142,18 @@ int world_close(struct world *world, struct err *err)
 	return world->failed;
 }
 
-static void drop(const char *text)
-{
-	free((void *)(uintptr_t)text);
-}
-
 void world_free(struct world *w)
 {
 	if (!w)
 		return;
-	for (size_t i = 0; i < w->plan.boards_count; i++) {
-		drop(w->boards[i].name);
-		drop(w->boards[i].kind);
-		drop(w->boards[i].cache);
-		drop(w->boards[i].arch);
-		drop(w->boards[i].tags);
-	}
 	free(w->boards);
 	while (w->builds) {
 		struct known_build *k = w->builds;
 
 		w->builds = k->next;
 		json_decref(k->ref);
-		free(k->name);
-		free(k->release);
-		free(k->arch);
 		free(k);
 	}
+	intern_release(&w->texts);
 	free(w);
 }

@@ -35,7 +35,7 @@ static int set_up(void **state)
 {
 	struct place *p = xcalloc(1, sizeof(*p));
 
-	(void)strcpy(p->dir, "/tmp/cohort-suites.XXXXXX");
+	(void)snprintf(p->dir, sizeof(p->dir), "/tmp/cohort-suites.XXXXXX");
 	if (!mkdtemp(p->dir))
 		return -1;
 	*state = p;
