@@ -3,13 +3,13 @@ import {get, list, errorBox} from "./api.js";
 import {byId, facts, fill, h, link, scroller, setTitle, syncRows, table, time} from "./dom.js";
 import {duration, elapsedMs} from "./format.js";
 import {live, throttled} from "./live.js";
-import {badge, fault, idFromAddress, jobLink, kindLabel, runLink, stage, tally} from "./parts.js";
+import {badge, boardFacts, fault, idFromAddress, jobLink, kindLabel, runLink, stage, tally} from "./parts.js";
 
 const name = idFromAddress("name");
 const path = `/boards/${encodeURIComponent(name)}`;
 const RUNS = 50;
 
-const mono = (value) => (value === null || value === undefined || value === "" ? null : h("span", {class: "mono wrap"}, typeof value === "object" ? JSON.stringify(value) : String(value)));
+const mono = (value) => (value === null || value === undefined || value === "" ? null : h("span", {class: "mono wrap"}, String(value)));
 
 function show(board) {
 	setTitle(board.state, `board ${board.name}`);
@@ -21,8 +21,7 @@ function show(board) {
 		["SSH", board.ssh ? mono(`${board.ssh.user}@${board.ssh.host}:${board.ssh.port}`) : null], ["Pinned host key", mono(board.ssh?.host_key)],
 		["Boot method", mono(board.boot?.method)], ["Configured by", board.origin === "file" ? "a board file" : "the API"], ["Last seen", board.last_seen ? time(board.last_seen) : "never"], ["Changed", time(board.updated)],
 	]));
-	const given = board.facts && typeof board.facts === "object" ? Object.entries(board.facts).slice(0, 60) : [];
-	fill(byId("board-facts"), given.length ? facts(given.map(([key, value]) => [key, mono(value)])) : h("p", {class: "dim"}, "None yet: they come with the first kernel that proved itself here."));
+	fill(byId("board-facts"), boardFacts(board.facts, "None yet: they come with the first kernel that proved itself here."));
 }
 
 function runRow(run) {

@@ -151,10 +151,13 @@ export function time(value, options) {
 	return h("time", {datetime: value, title: value}, localTime(value, options));
 }
 
-// Facts as a definition list: pairs [name, value]; a pair whose value is null is left out.
+// Facts as a definition list: pairs [name, value]; a pair whose value is null is left out. Long ones get a line of their own.
 export function facts(pairs) {
 	return h("dl", {class: "facts"}, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "")
-		.map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))));
+		.map(([name, value]) => {
+			const shown = h("dd", null, value);
+			return h("div", {class: shown.textContent.length > 60 ? "long" : null}, h("dt", null, name), shown);
+		}));
 }
 
 // A box that scrolls sideways on its own, so that the page never does. Reachable by keyboard.

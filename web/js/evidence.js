@@ -2,7 +2,7 @@
 import {get, list, apiUrl} from "./api.js";
 import {facts, h, link, svg, text, time} from "./dom.js";
 import {count, duration, plural} from "./format.js";
-import {badge, boardLink, jobLink, kindLabel, runLink} from "./parts.js";
+import {badOf, badge, boardLink, jobLink, kindLabel, runLink} from "./parts.js";
 import {CELL, FAULT_CLASS, SIGNATURE, TAG, VERDICT, VIEWS, WRITER, cellDelta} from "./words.js";
 
 const HALF_BYTES = 16;
@@ -217,7 +217,7 @@ function evidenceList(result) {
 	const others = records.filter((record) => record.type !== "mismatch" && record.type !== "kernel-warning");
 
 	if (records.length === 0)
-		return h("p", {class: "dim"}, result.verdict === "fail" ? "No evidence record came with this result; see the log." : "No evidence: nothing was found wrong.");
+		return h("p", {class: "dim"}, result.verdict === "pass" ? "No evidence: nothing was found wrong." : "No evidence record came with this result.");
 	return [
 		mismatches.length ? h("section", null, h("h3", null, "Wrong data"), mismatches.map((record, i) => mismatch(record, i, mismatches.length))) : null,
 		warnings.map(warning), others.map(other),
@@ -227,7 +227,7 @@ function evidenceList(result) {
 function verdictBox(result) {
 	return [
 		h("p", null, badge(result.verdict), " ", result.class ? h("strong", null, result.class) : null, result.reason ? h("code", null, result.reason) : null,
-			" ", h("span", {class: "num"}, `${count(result.bad)} bad of ${plural(result.trials, "trial")}`), result.masked > 0 ? `, ${count(result.masked)} masked by other processes` : null),
+			" ", result.trials > 0 ? h("span", {class: "num"}, `${count(result.bad)} bad of ${plural(result.trials, "trial")}`) : null, result.masked > 0 ? `, ${count(result.masked)} masked by other processes` : null),
 		h("p", null, FAULT_CLASS[result.class] ?? VERDICT[result.verdict] ?? ""),
 		result.detail ? h("p", {class: "mono wrap"}, text(result.detail)) : null,
 		result.test_kind === "gap" ? h("p", {class: "note"}, "A gap test: the kernel promises nothing here, so a failure is data and no fault.") : null,
@@ -244,7 +244,7 @@ function siblings(result, all, labels) {
 			h("tbody", null, all.slice(0, 60).map((one) => h("tr", {"aria-current": one.id === result.id ? "true" : null},
 				h("td", null, h("span", {class: "mono"}, one.cache), " ", kindLabel(one.kind)), h("td", null, boardLink(one.board)), h("td", {class: "wrap"}, labels[one.column] ?? one.column),
 				h("td", {class: "num"}, String(one.rep)), h("td", null, h("a", {href: `#result=${one.id}`}, badge(one.verdict))),
-				h("td", {class: "num"}, `${count(one.bad)}/${count(one.trials)}`)))))));
+				h("td", {class: "num"}, badOf(one))))))));
 }
 
 // Load a result with what belongs to it.

@@ -57,7 +57,7 @@ function columnHead(compare, index) {
 	const names = new Set((compare.builds[index] ?? []).map((build) => build.name));
 
 	names.delete(compare.labels[index]);
-	return h("th", {scope: "col"}, h("span", {class: "wrap"}, compare.labels[index]), index === 0 ? h("span", {class: "dim small"}, " base") : null,
+	return h("th", {scope: "col"}, h("span", {class: "wrap"}, compare.labels[index]), index === 0 && compare.labels[0] !== "base" ? h("span", {class: "dim small"}, " base") : null,
 		names.size === 1 ? h("div", {class: "dim small wrap"}, [...names][0]) : null);
 }
 

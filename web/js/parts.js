@@ -1,5 +1,5 @@
 // parts.js - pieces that several pages show the same way.
-import {h, link} from "./dom.js";
+import {facts, h, link} from "./dom.js";
 import {count, clean} from "./format.js";
 import {SYMBOL, TONE, VERDICTS, FAULT, STAGE, KIND} from "./words.js";
 
@@ -58,6 +58,30 @@ export function stage(run) {
 	if (run.state !== "running")
 		return null;
 	return [STAGE[run.stage] ?? run.stage ?? "starting", run.current_test ? [": ", h("span", {class: "mono"}, run.current_test)] : null];
+}
+
+// A fact that a board told, of whatever shape, as text; null when there is none.
+function factText(value) {
+	if (value === null || value === undefined || value === "")
+		return null;
+	if (typeof value !== "object")
+		return String(value);
+	return Object.entries(value).filter(([, inner]) => inner !== null).slice(0, 30)
+		.map(([key, inner]) => `${key} ${typeof inner === "object" ? JSON.stringify(inner) : inner}`).join(", ") || null;
+}
+
+// The facts that a board told, in the board's words; missing: what to say when there are none.
+export function boardFacts(given, missing) {
+	const pairs = given && typeof given === "object" ? Object.entries(given).slice(0, 60).map(([key, value]) => [key, factText(value)]) : [];
+
+	if (pairs.length === 0)
+		return h("p", {class: "dim"}, missing);
+	return facts(pairs.map(([key, value]) => [key, value === null ? null : h("span", {class: "mono wrap"}, value)]));
+}
+
+// Trials that went wrong of all; a test without trials has no such number.
+export function badOf(result) {
+	return result.trials > 0 ? `${count(result.bad)}/${count(result.trials)}` : "–";
 }
 
 // What the page is about: ?id= or ?name=.

@@ -1,10 +1,10 @@
 // run.js - one run: what it did, its attempts, its log, its events.
 import {get, list, errorBox} from "./api.js";
 import {byId, facts, fill, h, link, page, scroller, setTitle, syncRows, table, text, time} from "./dom.js";
-import {bytes, count, duration, elapsedMs, plural} from "./format.js";
+import {bytes, duration, elapsedMs, plural} from "./format.js";
 import {live, throttled} from "./live.js";
 import {LogView} from "./log.js";
-import {badge, boardLink, fault, idFromAddress, jobLink, kindLabel, progress, stage, tally} from "./parts.js";
+import {badOf, badge, boardFacts, boardLink, fault, idFromAddress, jobLink, kindLabel, progress, stage, tally} from "./parts.js";
 
 const EVENTS_MAX = 500;
 const RESULTS_MAX = 400;
@@ -14,21 +14,6 @@ const path = `/runs/${encodeURIComponent(id)}`;
 const state = {run: null, attempts: [], stream: null, log: null, events: [], fresh: [], attempt: Number(idFromAddress("attempt")) || null, source: idFromAddress("source") === "console" ? "console" : "run"};
 
 const open = (run) => run.state === "queued" || run.state === "running";
-
-function value(one) {
-	if (one === null || one === undefined)
-		return null;
-	if (typeof one === "object")
-		return Object.entries(one).map(([key, inner]) => `${key} ${typeof inner === "object" ? JSON.stringify(inner) : inner}`).join(", ");
-	return String(one);
-}
-
-// Facts that the board told, in the board's words.
-function boardFacts(given) {
-	if (!given || typeof given !== "object")
-		return h("p", {class: "dim"}, "None yet: they come when the kernel has proved itself.");
-	return facts(Object.entries(given).slice(0, 60).map(([key, one]) => [key, value(one) === null ? null : h("span", {class: "mono wrap"}, value(one))]));
-}
 
 function head(run) {
 	setTitle(open(run) && run.planned ? `${run.arrived}/${run.planned}` : run.state, `run ${run.id}`);
@@ -43,7 +28,7 @@ function head(run) {
 		["Took", run.started ? duration(elapsedMs(run.started, run.ended) * 1000) : null],
 		["Results", [link("compare.html", {job: run.job}, "in the comparison")]],
 	]));
-	fill(byId("board-facts"), boardFacts(run.facts));
+	fill(byId("board-facts"), boardFacts(run.facts, "None yet: they come when the kernel has proved itself."));
 	fill(byId("tests"), h("span", {class: "mono wrap"}, (run.tests ?? []).join(" ")));
 }
 
@@ -60,7 +45,7 @@ function resultRow(one) {
 		h("th", {scope: "row"}, h("a", {href: `${page("compare.html", {job: one.job})}#result=${one.id}`, class: "mono"}, one.test), one.rep > 1 ? h("span", {class: "dim"}, ` repetition ${one.rep}`) : null,
 			one.test_kind === "contract" ? null : [" ", h("span", {class: "kind"}, one.test_kind)]),
 		h("td", null, badge(one.verdict), one.reason ? [" ", h("code", null, one.reason)] : null),
-		h("td", {class: "num", "data-label": "bad"}, `${count(one.bad)}/${count(one.trials)}`), h("td", {class: "num"}, duration(one.duration_us)),
+		h("td", {class: "num", "data-label": "bad"}, badOf(one)), h("td", {class: "num"}, duration(one.duration_us)),
 		h("td", {class: "wrap small"}, one.class ? [h("strong", null, one.class), " "] : null, one.detail ? text(one.detail, 300) : null));
 }
 
@@ -118,6 +103,8 @@ function eventText(event) {
 		return `${event.stage}: ${event.what ?? ""} ${bytes(event.done)} of ${bytes(event.total)}`;
 	case "warning":
 		return [h("span", {class: "badge warn"}, `kernel: ${event.what ?? event.warning ?? "warning"}`), h("pre", {class: "log"}, String(event.text ?? "").slice(0, 8192))];
+	case "board":
+		return [boardLink(event.board), " ", badge(event.state), " ", event.detail ?? ""];
 	case "note":
 		return h("span", {class: "wrap"}, event.text);
 	default:
