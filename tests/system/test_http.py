@@ -1,11 +1,13 @@
 """The HTTP API from outside: errors and where they point, bounds, tokens, Idempotency-Key, boards, builds, pages."""
 
 import concurrent.futures
+import http.client
 import json
 import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import unittest
@@ -566,6 +568,54 @@ class Starting(unittest.TestCase):
         shown = json.loads(done.stdout)
         self.assertEqual((shown["state"], shown["listen"], shown["hosts"]),
                          (os.path.join(server.directory, "rel"), "127.0.0.1:2", ["farm.lab"]))
+
+    def test_examples(self):
+        """configs/server/*.json are good, and do what they say."""
+        directory = os.path.join(farm.TOP, "configs", "server")
+        names = sorted(name for name in os.listdir(directory) if name.endswith(".json"))
+        self.assertTrue(names)
+        for name in names:
+            with open(os.path.join(directory, name), encoding="utf-8") as file:
+                document = json.load(file)
+            done = self.run_cohortd("--config", os.path.join(directory, name), "--print-config")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            shown = json.loads(done.stdout)
+            self.assertEqual({key: shown[key] for key in document if key != "notes"},
+                             {key: value for key, value in document.items() if key != "notes"})
+
+    def test_check_config(self):
+        server = web.Server()
+        self.addCleanup(server.remove)
+        options = ["--state", server.state, "--suites", server.suites, "--boards", server.boards, "--check-config"]
+        self.assertEqual(self.run_cohortd(*options).returncode, 0)
+        with open(os.path.join(server.boards, "bad.json"), "w", encoding="utf-8") as file:
+            file.write("{")
+        done = self.run_cohortd(*options)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("bad.json: line 1", done.stderr)
+        self.assertFalse(os.path.exists(server.state))
+
+    def test_tls(self):
+        server = web.Server()
+        self.addCleanup(server.remove)
+        self.addCleanup(server.stop)
+        key, cert = (os.path.join(server.directory, name) for name in ("tls.key", "tls.pem"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
+                        "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key,
+                        "-out", cert], check=True, capture_output=True)
+        server.options += ["--tls-cert", cert, "--tls-key", key, "--listen", "0.0.0.0:0"]
+        api = server.start()
+        context = ssl.create_default_context(cafile=cert)
+
+        def get(path, headers):
+            connection = http.client.HTTPSConnection("127.0.0.1", api.port, timeout=30, context=context)
+            connection.request("GET", path, headers=headers)
+            status = connection.getresponse().status
+            connection.close()
+            return status
+        self.assertEqual(get("/healthz", {}), 200)
+        self.assertEqual(get("/api/v1/boards", {}), 401)
+        self.assertEqual(get("/api/v1/boards", server.writes()), 200)
 
     def test_ready_and_port(self):
         server = web.Server()
