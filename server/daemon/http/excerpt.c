@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AROUND_US INT64_C(1000000)
-#define STAMP     27 /* bytes of "2026-11-22T14:32:00.123456Z" */
+#define AFTER_US INT64_C(300000) /* a kernel's complaint is told when its log went quiet */
+#define STAMP    27              /* bytes of "2026-11-22T14:32:00.123456Z" */
 
 /* Times of one form and length are in the order of their texts. */
 static bool has_stamp(const char *line, const char *end)
@@ -39,8 +39,8 @@ char *log_excerpt(const char *log, int64_t from_us, int64_t to_us)
 	bool inside = false;
 	size_t len = 0;
 
-	time_format(from_us - AROUND_US, from);
-	time_format(to_us + AROUND_US, to);
+	time_format(from_us, from);
+	time_format(to_us + AFTER_US, to);
 	text = xcalloc(strlen(log) + 2, 1);
 	for (const char *line = log, *end; *line; line = end) {
 		end = line + strcspn(line, "\n");

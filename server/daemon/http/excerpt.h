@@ -6,6 +6,6 @@
 
 #define EXCERPT_MAX 16384 /* bytes; of more, the first and the last half are given */
 
-/* The lines of log from from_us to to_us, and a second around; a line without a time goes with the one before it.
+/* The lines of log from from_us to a moment after to_us; a line without a time goes with the one before it.
  * The caller frees it. */
 char *log_excerpt(const char *log, int64_t from_us, int64_t to_us);
