@@ -173,7 +173,7 @@ int client_call(struct client *c, const char *method, const char *path, json_t *
 	int result = 0;
 
 	random_key(key);
-	for (int try = 0; try < RETRIES && status < 0; try++) {
+	for (unsigned try = 0; try < RETRIES && status < 0; try++) {
 		SCOPED_STR id = xasprintf("Idempotency-Key: %s", key);
 		struct curl_slist *headers = prepare(c, method, path);
 
@@ -190,7 +190,7 @@ int client_call(struct client *c, const char *method, const char *path, json_t *
 		status = perform(c, &answer, err);
 		curl_slist_free_all(headers);
 		if (status < 0 && try + 1 < RETRIES)
-			term_pause_ms(100 << try);
+			term_pause_ms(100U << try);
 	}
 	if (status < 0)
 		result = -1;
@@ -322,7 +322,7 @@ int client_upload(struct client *c, const char *file, char hash[65], client_prog
 	SCOPED_FD fd = open(file, O_RDONLY | O_CLOEXEC);
 	SCOPED_STR path = NULL;
 	uint64_t size = 0, have = 0;
-	int broken = 0;
+	unsigned broken = 0;
 
 	if (fd < 0)
 		return err_errno(err, ERR_IO, "%s", file);
@@ -342,7 +342,7 @@ int client_upload(struct client *c, const char *file, char hash[65], client_prog
 		if (status < 0 || status == 409) {
 			if (++broken > RETRIES)
 				return err_context(err, "%s", file);
-			term_pause_ms(100 << broken);
+			term_pause_ms(100U << broken);
 			if (upload_offset(c, path, size, &have, err) < 0)
 				return err_context(err, "%s", file);
 		} else {
@@ -422,6 +422,7 @@ static long follow_once(struct client *c, const char *path, struct follow *f)
 	return status;
 }
 
+/* after is written through f.after. NOLINTNEXTLINE(readability-non-const-parameter) */
 int client_follow(struct client *c, const char *path, int64_t *after, client_event_fn *fn,
                   void *arg, struct err *err)
 {
