@@ -5,6 +5,7 @@
 #include "common/jx.h"
 #include "common/scoped.h"
 
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -175,6 +176,25 @@ static void test_host_key(void **state)
 	                 -1);
 }
 
+/* Each example that a lab owner may start from. */
+static void test_examples(void **state)
+{
+	glob_t found;
+
+	(void)state;
+	assert_int_equal(glob(EXAMPLES "/*.json", 0, NULL, &found), 0);
+	assert_true(found.gl_pathc >= 4);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		struct err err;
+		struct board_file *b = board_file_load(found.gl_pathv[i], &err);
+
+		if (!b)
+			fail_msg("%s", err.text);
+		board_file_free(b);
+	}
+	globfree(&found);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +204,7 @@ int main(void)
 		cmocka_unit_test(test_every_error_at_once),
 		cmocka_unit_test(test_load_names_the_file),
 		cmocka_unit_test(test_host_key),
+		cmocka_unit_test(test_examples),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
