@@ -48,8 +48,8 @@ static int load_one(struct loaded *loaded, const char *path, struct err *err)
 		board_file_free(file);
 		return -1;
 	}
-	loaded->paths = xrealloc(loaded->paths, (loaded->count + 1) * sizeof(*loaded->paths));
-	loaded->files = xrealloc(loaded->files, (loaded->count + 1) * sizeof(*loaded->files));
+	loaded->paths = xrealloc(loaded->paths, (loaded->count + 1) * sizeof(char *));
+	loaded->files = xrealloc(loaded->files, (loaded->count + 1) * sizeof(struct board_file *));
 	loaded->paths[loaded->count] = xstrdup(path);
 	loaded->files[loaded->count++] = file;
 	return 0;

@@ -293,24 +293,35 @@ enum config_found config_read(struct config *config, int argc, char *const argv[
 
 /* ---- Printing ---- */
 
+/* The value of one row: a new reference. */
+static json_t *value_get(const struct config *config, const struct row *row)
+{
+	const void *member = (const char *)config + row->offset;
+	const char *text;
+	json_t *list;
+	bool flag;
+
+	switch (row->type) {
+	case ROW_TEXT:
+	case ROW_PATH:
+		memcpy((void *)&text, member, sizeof(char *));
+		return text ? json_string(text) : json_null();
+	case ROW_FLAG:
+		memcpy(&flag, member, sizeof(flag));
+		return json_boolean(flag);
+	case ROW_LIST:
+		memcpy((void *)&list, member, sizeof(json_t *));
+		return json_incref(list);
+	}
+	return json_null();
+}
+
 json_t *config_json(const struct config *config)
 {
-	struct config *c = (struct config *)(uintptr_t)config; /* members are only read */
 	json_t *out = json_object();
 
-	for (size_t i = 0; i < ROWS; i++) {
-		const struct row *row = &rows[i];
-		const char *text =
-			row->type == ROW_TEXT || row->type == ROW_PATH ? *text_of(c, row) : NULL;
-
-		if (row->type == ROW_FLAG)
-			(void)json_object_set_new(out, row->key, json_boolean(*flag_of(c, row)));
-		else if (row->type == ROW_LIST)
-			(void)json_object_set(out, row->key, *list_of(c, row));
-		else
-			(void)json_object_set_new(out, row->key,
-			                          text ? json_string(text) : json_null());
-	}
+	for (size_t i = 0; i < ROWS; i++)
+		(void)json_object_set_new(out, rows[i].key, value_get(config, &rows[i]));
 	return out;
 }
 

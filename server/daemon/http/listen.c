@@ -40,8 +40,8 @@ static bool port_parse(const char *text, int *port)
 static int address_parse(const char *text, struct listener *l, union address *a, struct err *err)
 {
 	const char *colon = strrchr(text, ':');
-	SCOPED_STR host = colon ? xstrndup(text, (size_t)(colon - text)) : NULL;
-	size_t len = host ? strlen(host) : 0;
+	size_t len = colon ? (size_t)(colon - text) : 0;
+	SCOPED_STR host = xstrndup(text, len);
 
 	memset(a, 0, sizeof(*a));
 	if (!colon || !port_parse(colon + 1, &l->port))

@@ -203,10 +203,14 @@ static void references(json_t *value)
 	size_t i;
 
 	assert_non_null(resolve(value));
-	if (json_is_array(value))
-		json_array_foreach(value, i, one) references(one);
-	if (json_is_object(value))
-		json_object_foreach(value, key, one) references(one);
+	json_array_foreach(value, i, one)
+	{
+		references(one);
+	}
+	json_object_foreach(value, key, one)
+	{
+		references(one);
+	}
 }
 
 static void references_resolve(void **state)
