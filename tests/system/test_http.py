@@ -5,11 +5,13 @@ import http.client
 import json
 import os
 import re
+import select
 import signal
 import socket
 import ssl
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -482,6 +484,28 @@ class Slow(Case):
         for _ in range(50):
             self.assertEqual(self.server.send("GET", "/healthz")[0], 200)
         for peer in [*peers, lazy]:
+            peer.close()
+
+    def test_dripping_headers_end(self):
+        """A client that sends a little now and then is never idle, and is cut off all the same."""
+        peers = [self.server.connect() for _ in range(2)]
+        peers[0].sendall(b"GET / HTTP/1.1\r\n")
+        peers[1].sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        self.assertIn(b" 200 ", peers[1].recv(4096))
+        began = time.monotonic()
+        open_ = set(peers)
+        while open_:
+            self.assertLess(time.monotonic() - began, 45)
+            for peer in select.select(list(open_), [], [], 2)[0]:
+                if not peer.recv(4096):
+                    open_.discard(peer)
+            for peer in open_:
+                try:
+                    peer.sendall(b"X")
+                except OSError:
+                    pass
+        self.assertGreater(time.monotonic() - began, 25)
+        for peer in peers:
             peer.close()
 
     def test_connections_are_bounded(self):
