@@ -24,7 +24,7 @@ struct brought {
 	struct board_state after; /* of board, once this is committed */
 	struct err refused;       /* the store does not take it, for a reason that stays */
 	struct run_state run;     /* when it ended */
-	bool ended, good, is_refused;
+	bool ended, good, is_refused, finished; /* finished: a test */
 };
 
 struct ingest {
@@ -206,6 +206,7 @@ static int put_entry(struct db *db, struct brought *in, const struct entry *e, s
 	case ENTRY_RECORD:
 		return put_record(db, f, e, t, err);
 	case ENTRY_FINISHED:
+		in->finished = true;
 		return put_finished(db, f, e, t, err);
 	case ENTRY_WARNING:
 		return put_warning(db, f, e, t, err);
@@ -334,11 +335,13 @@ static void board_committed(struct brought *in)
 		}
 		return;
 	}
+	b->state = in->after;
 	if (a && a->follow.count > 0) {
 		a->quiet_since = b->farm->mono;
-		a->deaths = 0;
+		board_tell(b, BOARD_EV_WORKED, false);
 	}
-	b->state = in->after;
+	if (in->finished)
+		a->deaths = 0;
 	b->dirty = b->seen = false;
 	json_decref(b->facts);
 	b->facts = NULL;

@@ -177,6 +177,7 @@ static void *writer_main(void *arg)
 	struct err err;
 	struct write try = {.fn = probe, .err = &err};
 
+	(void)pthread_setname_np(pthread_self(), "store");
 	(void)pthread_cond_init(&try.cond, NULL);
 	(void)pthread_mutex_lock(&store->mutex);
 	for (;;) {
