@@ -390,7 +390,7 @@ void host_key_fingerprint(const void *blob, size_t len, char out[7 + 44])
 	unsigned char hash[crypto_hash_sha256_BYTES];
 
 	(void)crypto_hash_sha256(hash, blob, len);
-	(void)memcpy(out, "SHA256:", 7);
+	(void)snprintf(out, 7 + 44, "SHA256:");
 	(void)sodium_bin2base64(out + 7, 44, hash, sizeof(hash),
 	                        sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
 }
@@ -418,7 +418,7 @@ int host_key_parse(const char *line, struct host_key *key, struct err *err)
 		return err_set(err, ERR_INVALID,
 		               "a host key starts with ssh-ed25519 (or ecdsa-sha2-nistp…), as in "
 		               "/etc/ssh/ssh_host_ed25519_key.pub");
-	(void)memcpy(key->type, line, len);
+	(void)snprintf(key->type, sizeof(key->type), "%s", types[i]);
 	line += len;
 	line += strspn(line, " \t");
 	text = strcspn(line, " \t\r\n");

@@ -154,7 +154,7 @@ static bool act_leg(struct drive *d, const struct action *a)
 {
 	(void)a;
 	(void)drive_put(d, "leg",
-	                json_pack("{s:I, s:s}", "leg", (json_int_t)(d->record->attempt.leg + 1),
+	                json_pack("{s:I, s:s}", "leg", (json_int_t)d->record->attempt.leg + 1,
 	                          "boot_id", d->world.boot_id));
 	follow_reset(&d->follow, 0);
 	d->world.worker = WORKER_UNKNOWN;

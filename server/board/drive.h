@@ -33,6 +33,9 @@ struct drive_times {
 
 extern const struct drive_times drive_times_usual;
 
+/* What the one command that may run is for. */
+enum child_job { CHILD_FREE, CHILD_BOOT, CHILD_RESTART, CHILD_STATUS, CHILD_OFF, CHILD_CYCLE };
+
 struct drive {
 	struct loop *loop;
 	const struct board_file *board;
@@ -43,14 +46,7 @@ struct drive {
 	const struct boot_method *method;
 	struct console console;
 	struct child child; /* of boot and power: one at a time */
-	enum {
-		CHILD_FREE,
-		CHILD_BOOT,
-		CHILD_RESTART,
-		CHILD_STATUS,
-		CHILD_OFF,
-		CHILD_CYCLE
-	} child_job;
+	enum child_job child_job;
 	struct boot boot;
 	struct prepare prepare;
 	struct follow follow;

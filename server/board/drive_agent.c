@@ -266,15 +266,14 @@ void agent_follow_ended(struct drive *d)
 {
 	bool was_run = *d->follow.answer != '\0' || d->follow.greeting;
 	int status = d->follow.status;
+	bool ran = d->follow.err.kind == ERR_NONE && status != 126 && status != 127;
 
 	d->follow.ended = false;
 	if (d->world.worker != WORKER_FOLLOWED)
 		return;
-	if (d->follow.err.kind != ERR_NONE || status == 126 || status == 127)
-		try_again(d);
-	else if (was_run && !answered_ok(d))
+	if (ran && was_run && !answered_ok(d))
 		run_refused(d);
-	else if (status == 3 || status == 4)
+	else if (ran && (status == 3 || status == 4))
 		d->world.worker = WORKER_GONE;
 	else
 		try_again(d);

@@ -140,11 +140,11 @@ static void on_child_line(void *arg, const char *text, size_t len)
 static void mark_booted(const struct drive *d, bool booted)
 {
 	SCOPED_STR path = xasprintf("%s/%s.booted", d->state_dir, d->board->name);
-	SCOPED_FD fd = -1;
+	int fd = booted ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640) : -1;
 
-	if (booted)
-		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
-	else
+	if (fd >= 0)
+		(void)close(fd);
+	if (!booted)
 		(void)unlink(path);
 }
 
@@ -162,7 +162,7 @@ static void restart_done(struct drive *d, int status)
 static void power_done(void *arg, int status)
 {
 	struct drive *d = arg;
-	int job = d->child_job;
+	enum child_job job = d->child_job;
 
 	d->child_job = CHILD_FREE;
 	if (job == CHILD_OFF) {
@@ -175,7 +175,7 @@ static void power_done(void *arg, int status)
 	}
 }
 
-bool power_begin(struct drive *d, enum board_power verb, int job)
+bool power_begin(struct drive *d, enum board_power verb, enum child_job job)
 {
 	struct child_spec spec = {
 		.argv = d->board->power.command[verb],

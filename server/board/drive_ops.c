@@ -38,6 +38,9 @@ static int open_record(struct drive *d, const char *dir, int64_t run, int64_t at
 	d->record = record_open(dir, err);
 	if (!d->record)
 		return -1;
+	/* The lab owner's limit for this board; a job may only ask for less. */
+	if (d->record->request.boot_s > d->board->boot.time_limit_s)
+		d->record->request.boot_s = d->board->boot.time_limit_s;
 	if (d->record->request.run == run && d->record->request.attempt == attempt &&
 	    d->record->request.fence == fence)
 		return 0;

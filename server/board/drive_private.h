@@ -25,7 +25,7 @@ void link_watch(struct drive *d, int64_t in_us); /* the deadline for a link */
 void link_close(struct drive *d);
 bool power_restart(struct drive *d); /* ACT_RESTART */
 bool boot_begin(struct drive *d);    /* ACT_BOOT */
-bool power_begin(struct drive *d, enum board_power verb, int job);
+bool power_begin(struct drive *d, enum board_power verb, enum child_job job);
 bool drive_can_restart(const struct drive *d);
 extern const struct console_events link_console_events;
 

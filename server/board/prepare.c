@@ -339,15 +339,28 @@ static enum prepare_result after_send(struct prepare *p)
 	return PREPARE_BUSY;
 }
 
-/* df -P: the fourth word of the second line is what is free, in KiB. */
+/* What is free, in KiB: the fourth word of the second line of `df -Pk`. -1: no such line. */
+static long long free_kib_of(const char *out)
+{
+	const char *at = strchr(out, '\n');
+	char *end;
+	long long kib;
+
+	for (int word = 0; at && word < 3; word++) {
+		at += strspn(at, " \n");
+		at = strchr(at, ' ');
+	}
+	if (!at)
+		return -1;
+	kib = strtoll(at, &end, 10);
+	return end == at || kib < 0 ? -1 : kib;
+}
+
 static enum prepare_result after_room(struct prepare *p)
 {
 	const struct wire_file *f = &p->request->files[p->file];
-	const char *line = strchr(p->out, '\n');
-	long long free_kib = -1;
+	long long free_kib = free_kib_of(p->out);
 
-	if (line)
-		(void)sscanf(line + 1, "%*s %*s %*s %lld", &free_kib);
 	(void)err_set(&p->err, ERR_IO,
 	              "sending %s (%lld bytes): the board refused it, %lld KiB are free", f->name,
 	              (long long)f->size, free_kib);

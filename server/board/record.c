@@ -91,7 +91,7 @@ void record_close(struct record *r)
 
 int record_put(struct record *r, int64_t now, const char *name, json_t *fields, struct err *err)
 {
-	SCOPED_JSON event = json_pack("{s:I, s:I, s:s}", "n", (json_int_t)(r->attempt.n + 1), "t",
+	SCOPED_JSON event = json_pack("{s:I, s:I, s:s}", "n", (json_int_t)r->attempt.n + 1, "t",
 	                              (json_int_t)now, "ev", name);
 	SCOPED_JSON rest = fields;
 

@@ -21,7 +21,7 @@ import farm
 
 SEED = int(os.environ.get("COHORT_SEED", str(random.SystemRandom().randrange(1 << 31))))
 ROUNDS = int(os.environ.get("COHORT_BOARD_ROUNDS", "50"))
-AGENT = os.path.join(farm.AGENTS, "cohort-agent")
+AGENT = os.path.join(farm.AGENTS, "cohort-agent-x86-64")
 
 
 class Relay:
@@ -335,6 +335,7 @@ class Normal(Case):
 
     def test_two_for_one_board(self):
         board = self.board()
+        farm.wait_for("the first one", lambda: board.hints)
         second = subprocess.run([farm.COHORT_BOARD, "--board", board.file, "--state", board.state], stdin=subprocess.DEVNULL,
                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=30, check=False)
         self.assertEqual(second.returncode, 1)
