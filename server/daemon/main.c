@@ -74,9 +74,8 @@ static int http_start(struct parts *p, struct err *err)
 static int parts_begin(struct parts *p, struct err *err)
 {
 	const struct config *c = &p->config;
-	struct farm_config farm = {.state_dir = c->state,
-	                           .board_program = c->board_program,
-	                           .agent_dir = c->agents ? c->agents : c->state};
+	struct farm_config farm = {
+		.state_dir = c->state, .board_program = c->board_program, .agent_dir = c->agents};
 	int64_t now_us = time_wall_us();
 
 	if (fs_mkdirs(c->state, err) < 0 || upload_open(c->state, now_us, err) < 0)
