@@ -32,15 +32,14 @@ def provision_seconds(program, work, agent, number):
     }
     with open(os.path.join(attempt, "request.json"), "w", encoding="ascii") as file:
         json.dump(request, file)
-    subprocess.run([program, "--board", os.path.join(work, "boards.d", "put.json"), "--state", os.path.join(work, "put-state"),
-                    "--once", os.path.join(attempt, "request.json")], check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run([program, "--board", os.path.join(work, "boards.d", "put.json"), "--state", os.path.join(work, "put-state"),
+                           "--once", os.path.join(attempt, "request.json")], check=True, stdout=subprocess.PIPE)
     begin = end = None
-    with open(os.path.join(attempt, "journal.ndjson"), encoding="utf-8") as file:
-        for line in map(json.loads, file):
-            if line["ev"] == "stage" and line["stage"] == "provision":
-                begin = line["t"]
-            elif line["ev"] == "stage" and begin and not end:
-                end = line["t"]
+    for line in map(json.loads, done.stdout.splitlines()):
+        if line["ev"] == "stage" and line["stage"] == "provision":
+            begin = line["t"]
+        elif line["ev"] == "stage" and begin and not end:
+            end = line["t"]
     return (end - begin) / 1e6
 
 
