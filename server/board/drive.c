@@ -2,6 +2,7 @@
 
 #include "common/logline.h"
 #include "common/scoped.h"
+#include "common/utf8.h"
 #include "common/xalloc.h"
 #include "server/board/caplog.h"
 #include "server/board/prove.h"
@@ -33,6 +34,15 @@ bool drive_put(struct drive *d, const char *event, json_t *fields)
 		drive_fault(d, "agent-protocol", "more than %d bad lines, the last one: %s",
 		            REFUSED_MAX, err.text);
 	return false;
+}
+
+json_t *drive_text(const char *text, size_t len)
+{
+	SCOPED_STR out = xcalloc(1, 3 * len + 1);
+	size_t used;
+
+	(void)utf8_clean(text, len, out, 3 * len + 1, &used);
+	return json_string(out);
 }
 
 void drive_say(struct drive *d, const char *fmt, ...)
@@ -250,8 +260,8 @@ static json_t *ended_fields(struct drive *d, const struct action *a)
 	drive_say(d, "fault %s in %s: %s", a->fault, stage, detail);
 	log_note("run %lld.%lld: %s in %s: %s", (long long)d->record->request.run,
 	         (long long)d->record->request.attempt, a->fault, stage, detail);
-	return json_pack("{s:s, s:{s:s, s:s, s:s%}}", "outcome", a->outcome, "fault", "code",
-	                 a->fault, "stage", stage, "detail", detail, strlen(detail));
+	return json_pack("{s:s, s:{s:s, s:s, s:o}}", "outcome", a->outcome, "fault", "code",
+	                 a->fault, "stage", stage, "detail", drive_text(detail, strlen(detail)));
 }
 
 /* Leave the attempt: what of it still runs on the board is asked to end; after a fault nothing is believed any more. */

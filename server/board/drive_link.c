@@ -53,7 +53,9 @@ static void link_up(void *arg)
 		return;
 	d->lost = false;
 	if (d->record->attempt.stage == STAGE_TEST)
-		(void)drive_put(d, "reconnected", json_pack("{s:s}", "detail", d->last_error));
+		(void)drive_put(d, "reconnected",
+		                json_pack("{s:o}", "detail",
+		                          drive_text(d->last_error, strlen(d->last_error))));
 	drive_say(d, "connected again after: %s", d->last_error);
 }
 
@@ -284,15 +286,6 @@ static void console_said(void *arg, const char *text, size_t len)
 	}
 }
 
-static json_t *clean_text(const char *text, size_t len)
-{
-	SCOPED_STR out = xcalloc(1, 3 * len + 1);
-	size_t used;
-
-	(void)utf8_clean(text, len, out, 3 * len + 1, &used);
-	return json_string(out);
-}
-
 static void console_complained(void *arg, enum kwarn_kind kind, const char *text, size_t len)
 {
 	struct drive *d = arg;
@@ -305,7 +298,7 @@ static void console_complained(void *arg, enum kwarn_kind kind, const char *text
 	                    : json_integer((json_int_t)d->record->request.tests[a->current].id);
 	(void)drive_put(d, "kernel-warning",
 	                json_pack("{s:o, s:s, s:s, s:o, s:I}", "id", id, "kind", kwarn_name(kind),
-	                          "source", "console", "text", clean_text(text, len), "leg",
+	                          "source", "console", "text", drive_text(text, len), "leg",
 	                          (json_int_t)a->leg));
 	drive_say(d, "the kernel complains (%s), see the console log", kwarn_name(kind));
 	if (kwarn_fatal(kind) && d->world.link_up)

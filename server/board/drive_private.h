@@ -10,6 +10,9 @@
  * starts another one, which goes on. Returns whether it was taken. */
 bool drive_put(struct drive *d, const char *event, json_t *fields);
 
+/* Text that others wrote, or that was cut to fit, for an event: what is no UTF-8 is replaced. */
+json_t *drive_text(const char *text, size_t len);
+
 void drive_say(struct drive *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* End the attempt with this farm fault at the next step. The first one counts. */

@@ -127,7 +127,13 @@ void record_say(struct record *r, int64_t now, const char *fmt, ...)
 
 void record_output(struct record *r, int64_t now, const char *stream, const char *text)
 {
-	SCOPED_STR line = xasprintf("%s | %s", stream, text);
+	/* One event holds one or more lines of the test, with newlines between them. */
+	for (const char *at = text, *end;; at = end + 1) {
+		end = strchrnul(at, '\n');
+		SCOPED_STR line = xasprintf("%s | %.*s", stream, (int)(end - at), at);
 
-	(void)caplog_line(r->run_log, now, line, strlen(line), NULL);
+		(void)caplog_line(r->run_log, now, line, strlen(line), NULL);
+		if (!*end)
+			break;
+	}
 }

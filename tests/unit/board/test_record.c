@@ -211,6 +211,29 @@ static void test_refused_is_not_written(void **state)
 	record_close(r);
 }
 
+/* Output comes several lines at a time, and is read by people one line at a time. */
+static void test_output_has_a_line_each(void **state)
+{
+	SCOPED_STR path = xasprintf("%s/run.log", dir);
+	SCOPED_STR log = NULL;
+	struct record *r;
+	struct err err;
+	size_t len = 0;
+
+	(void)state;
+	(void)unlink(path);
+	write_journal();
+	r = must_open();
+	record_output(r, 0, "out", "one\ntwo\n\nfour");
+	record_close(r);
+	log = fs_read_file(path, 1 << 20, &len, &err);
+	assert_non_null(log);
+	assert_string_equal(log, "1970-01-01T00:00:00.000000Z out | one\n"
+	                         "1970-01-01T00:00:00.000000Z out | two\n"
+	                         "1970-01-01T00:00:00.000000Z out | \n"
+	                         "1970-01-01T00:00:00.000000Z out | four\n");
+}
+
 /* A journal that is not ours to read is not guessed at. */
 static void test_damaged(void **state)
 {
@@ -239,6 +262,7 @@ int main(void)
 		cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_torn_at_every_byte),
 		cmocka_unit_test(test_refused_is_not_written),
+		cmocka_unit_test(test_output_has_a_line_each),
 		cmocka_unit_test(test_damaged),
 	};
 
