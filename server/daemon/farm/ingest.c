@@ -28,7 +28,6 @@ struct brought {
 };
 
 struct ingest {
-	struct farm *farm;
 	struct brought *list; /* owned */
 	size_t count;
 };
@@ -340,7 +339,7 @@ static void board_committed(struct brought *in)
 		a->quiet_since = b->farm->mono;
 		board_tell(b, BOARD_EV_WORKED, false);
 	}
-	if (in->finished)
+	if (a && in->finished)
 		a->deaths = 0;
 	b->dirty = b->seen = false;
 	json_decref(b->facts);
@@ -369,7 +368,7 @@ static bool board_wants(struct board *b)
 
 bool ingest_pass(struct farm *farm)
 {
-	struct ingest in = {.farm = farm};
+	struct ingest in = {0};
 	struct err err;
 
 	in.list = xcalloc(farm->boards_count, sizeof(*in.list));

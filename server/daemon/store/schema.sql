@@ -1,6 +1,6 @@
 -- The store's schema. Kept in the subset that PostgreSQL takes too, but for STRICT and the pragmas.
 -- Times are integer microseconds UTC. JSON is text. To change a table: add a migration to migrations in
--- store.c, never edit an old one; schema.sql is what a new store starts with.
+-- schema.c, never edit an old one; schema.sql is what a new store starts with.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 
 CREATE TABLE board (

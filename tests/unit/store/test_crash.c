@@ -2,6 +2,7 @@
  * be written says so, and the store is well again when there is room. Seed: COHORT_SEED. */
 #include "common/err.h"
 #include "common/timeus.h"
+#include "common/xalloc.h"
 #include "server/daemon/store/store.h"
 
 #include <pthread.h>
@@ -127,7 +128,7 @@ static int round_run(int round, int acks)
 	}
 	(void)close(ends[1]);
 	while (read(ends[0], &key, sizeof(key)) == (ssize_t)sizeof(key)) {
-		keys = realloc(keys, (size_t)(count + 1) * sizeof(*keys));
+		keys = xrealloc(keys, (size_t)(count + 1) * sizeof(*keys));
 		keys[count++] = key;
 		if (count == acks)
 			(void)kill(pid, SIGKILL);
