@@ -108,7 +108,7 @@ static void say(struct watch *w, const char *kind, json_t *data)
 		             w->planned);
 	else if (strcmp(kind, "warning") == 0)
 		(void)printf("run %lld on %s: kernel %s\n", field_int(data, "run"),
-		             field_text(data, "board"), field_text(data, "kind"));
+		             field_text(data, "board"), field_text(data, "warning"));
 	(void)fflush(stdout);
 }
 

@@ -123,7 +123,17 @@ class Attempts(Case):
         self.assertEqual(len(failed["detail"]), 4096)
         evidence = self.farm.api.get(f"/api/v1/results/{failed['id']}")["evidence"]
         self.assertEqual([e["type"] for e in evidence], ["mismatch", "kernel-warning"])
-        kinds = [event["kind"] for event in self.farm.events(run["id"])]
+        events = self.farm.events(run["id"])
+        own = {r["id"]: r for r in results if r["cell"] is None}
+        for event in events:
+            if event["kind"] == "result":
+                told = own.pop(event["result"])
+                self.assertEqual((event["test"], event["rep"], event["verdict"]), (told["test"], told["rep"], told["verdict"]))
+                self.assertEqual(event["board_kind"], told["kind"])
+            elif event["kind"] == "warning":
+                self.assertEqual((event["warning"], event["text"]), ("warning", "WARNING: CPU: 0 at mm/fake.c"))
+        self.assertEqual(own, {}, "each result has its event")
+        kinds = [event["kind"] for event in events]
         self.assertEqual(kinds.count("result"), 6)
         self.assertEqual(kinds.count("test"), 6)
         self.assertEqual(kinds.count("warning"), 2)

@@ -135,7 +135,7 @@ static int put_warning(struct db *db, struct follow *f, const struct entry *e, i
 	if (put_evidence(db, f, e, "", record, err) < 0)
 		return -1;
 	return store_attempt_event(db, &f->ref, "warning", t,
-	                           json_pack("{s:s, s:s}", "kind", kind, "text", text), err);
+	                           json_pack("{s:s, s:s}", "warning", kind, "text", text), err);
 }
 
 static int put_progress(struct db *db, struct follow *f, const struct entry *e, int64_t t,
