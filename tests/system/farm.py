@@ -189,6 +189,7 @@ class Farm:
         self.process = None
         self.api = None
         self.options = []
+        self.programs = (COHORTD, COHORT_BOARD)
 
     def add_board(self, document):
         with open(os.path.join(self.boards, document["name"] + ".json"), "w", encoding="utf-8") as file:
@@ -198,8 +199,8 @@ class Farm:
         environment = dict(os.environ, COHORT_NO_KMSG="1")
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [COHORTD, "--listen", "127.0.0.1:0", "--state", self.state, "--boards", self.boards, "--suites", self.suites,
-                 "--agents", self.agents, "--board-program", COHORT_BOARD, "--web", os.path.join(TOP, "web"), *self.options],
+                [self.programs[0], "--listen", "127.0.0.1:0", "--state", self.state, "--boards", self.boards, "--suites", self.suites,
+                 "--agents", self.agents, "--board-program", self.programs[1], "--web", os.path.join(TOP, "web"), *self.options],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=environment)
         line = self.process.stdout.readline().decode()
         if not line.startswith("listening on"):
