@@ -12,11 +12,12 @@
 #include <unistd.h>
 
 #define BACKOFF_US     50000
-#define BACKOFF_MAX_US (1 * SECOND)
+#define BACKOFF_MAX_US (SECOND / 5)
 #define BANNER_US      (5 * SECOND)
-#define BANNER_SHORT_US                                                                            \
-	(2 * SECOND) /* QEMU takes the connection of a guest that is not up yet, and says nothing */
-#define PROBE_US       (3 * SECOND)
+#define BANNER_MIN_US  (SECOND / 2)
+#define PROBE_US       (3 * SECOND) /* a kernel that is busy with its last words may be slow */
+#define PROBE_BOOT_US  (1 * SECOND)
+#define STATUS_US      (1 * SECOND) /* between two looks at the power */
 #define POWER_LIMIT_US (60 * SECOND)
 #define FLAPS_MAX      20
 #define WARNINGS_MAX   100
@@ -64,6 +65,8 @@ static void link_down(void *arg, const char *fault, const struct err *err)
 	struct drive *d = arg;
 	bool was_up = d->world.link_up;
 
+	if (was_up)
+		d->away_us = d->loop->mono_us;
 	if (strcmp(d->last_error, err->text) != 0)
 		drive_say(d, "%s: %s", fault, err->text);
 	(void)snprintf(d->last_error, sizeof(d->last_error), "%s", err->text);
@@ -86,8 +89,11 @@ static void link_down(void *arg, const char *fault, const struct err *err)
 	d->link_backoff_us *= 2;
 	if (d->link_backoff_us > BACKOFF_MAX_US)
 		d->link_backoff_us = BACKOFF_MAX_US;
-	if (d->board->power.command[POWER_STATUS] && d->child_job == CHILD_FREE)
-		(void)power_begin(d, POWER_STATUS, CHILD_STATUS);
+	if (!d->board->power.command[POWER_STATUS] || d->child_job != CHILD_FREE ||
+	    d->loop->mono_us < d->status_us)
+		return;
+	d->status_us = d->loop->mono_us + STATUS_US;
+	(void)power_begin(d, POWER_STATUS, CHILD_STATUS);
 }
 
 void link_close(struct drive *d)
@@ -108,11 +114,23 @@ static int64_t link_time(const struct drive *d)
 	                                                           : d->times->connect_us;
 }
 
+/* How long a connection may stay without a banner. In front of a machine that boots there may be one who takes the
+ * connection and asks the machine again only seconds later (QEMU's user network: after six): a new connection finds it
+ * sooner. An eighth of the time that it is away already, so that a slow board is reached as well. */
+static int64_t banner_time(const struct drive *d)
+{
+	int64_t part = (d->loop->mono_us - d->away_us) / 8;
+
+	if (d->away_us == 0 || part > BANNER_US)
+		return BANNER_US;
+	return part < BANNER_MIN_US ? BANNER_MIN_US : part;
+}
+
 bool link_connect(struct drive *d)
 {
 	link_watch(d, link_time(d));
 	if (d->remote->state == REMOTE_DOWN && d->link_again.at_us == 0)
-		d->remote->class->connect(d->remote, d->banner_short ? BANNER_SHORT_US : BANNER_US);
+		d->remote->class->connect(d->remote, banner_time(d));
 	return false;
 }
 
@@ -156,7 +174,7 @@ static void restart_done(struct drive *d, int status)
 	d->world.restarted = true;
 	d->world.late = false;
 	d->world.machine = MACHINE_UNKNOWN;
-	d->banner_short = true;
+	d->away_us = d->loop->mono_us;
 	d->link_late.at_us = 0;
 	link_watch(d, d->record->request.boot_s * SECOND);
 }
@@ -211,7 +229,7 @@ static bool boot_ended(struct drive *d)
 	mark_booted(d, true);
 	d->world.booted = true;
 	d->world.late = false;
-	d->banner_short = true;
+	d->away_us = d->loop->mono_us;
 	d->link_again.at_us = 0;
 	d->link_backoff_us = BACKOFF_US;
 	return true;
@@ -282,7 +300,7 @@ static void console_said(void *arg, const char *text, size_t len)
 	if (d->record && d->world.link_up && (int64_t)d->console.boots != d->boots_seen) {
 		/* It boots, so the session is of a kernel that is gone; TCP may not know that for long. */
 		d->boots_seen = (int64_t)d->console.boots;
-		d->remote->class->probe(d->remote, PROBE_US);
+		d->remote->class->probe(d->remote, PROBE_BOOT_US);
 	}
 }
 

@@ -24,7 +24,10 @@ static void world_begin(struct drive *d)
 		.link_up = up,
 	};
 	d->fault_detail[0] = d->last_error[0] = d->worker_detail[0] = d->old_boot[0] = '\0';
-	d->lost = d->banner_short = false;
+	d->lost = false;
+	/* A process before this one may have booted it just now. */
+	d->away_us = d->method->starts ? d->loop->mono_us : 0;
+	d->status_us = 0;
 	d->flaps = d->follow_tries = d->console_warnings = 0;
 	d->boots_seen = (int64_t)d->console.boots;
 	d->told = 0;
