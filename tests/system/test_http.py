@@ -323,6 +323,14 @@ class Boards(Case):
         self.assertEqual(api.get("/api/v1/boards/from-file")["tags"], ["kept"])
         self.assertEqual(api.get("/api/v1/boards/second")["state"], "disabled")
         self.assertNotEqual(api.get("/api/v1/boards/from-file")["state"], "disabled")
+        # Who disabled it knows why: a word more in its file does not put it back to work.
+        api.call("PATCH", "/api/v1/boards/from-file", {"disabled": "smells burnt"})
+        changed = dict(good, description="changed")
+        del changed["disabled"]
+        server.add_board(changed)
+        server.process.send_signal(signal.SIGHUP)
+        farm.wait_for("the change", lambda: api.get("/api/v1/boards/from-file")["description"] == "changed", 20)
+        self.assertEqual(api.get("/api/v1/boards/from-file")["disabled_reason"], "smells burnt")
 
     def test_bad_file_at_start(self):
         server = web.Server()

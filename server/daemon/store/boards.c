@@ -117,13 +117,13 @@ static int board_event(struct db *db, const char *name, const char *state, const
 	                json_pack("{s:s, s:s}", "state", state, "detail", detail), err);
 }
 
-/* Insert, or make the row as the file says. */
-static int board_put(struct db *db, const struct board_file *file, const char *path, int64_t now_us,
-                     struct err *err)
+/* Insert, or make the row as the file says; disabled is a reason or NULL. */
+static int board_put(struct db *db, const struct board_file *file, const char *path,
+                     const char *disabled, int64_t now_us, struct err *err)
 {
 	SCOPED_STR document = jx_text(file->doc);
 	SCOPED_STR tags = file->tags ? jx_text(file->tags) : xstrdup("[]");
-	const char *state = file->disabled ? "disabled" : "unknown";
+	const char *state = disabled ? "disabled" : "unknown";
 
 	if (db_exec(db, err, NULL,
 	            "INSERT INTO board (name, kind, cache, arch, tags, description, origin, document,"
@@ -135,10 +135,9 @@ static int board_put(struct db *db, const struct board_file *file, const char *p
 	            " disabled_reason = excluded.disabled_reason, updated = excluded.updated",
 	            "sssssssssssi", file->name, board_kind_name(file->kind),
 	            cache_class_name(file->cache), file->arch, tags, file->description,
-	            path ? "file" : "api", document, path, state, file->disabled, now_us) < 0)
+	            path ? "file" : "api", document, path, state, disabled, now_us) < 0)
 		return -1;
-	return board_event(db, file->name, state, file->disabled ? file->disabled : "registered",
-	                   now_us, err);
+	return board_event(db, file->name, state, disabled ? disabled : "registered", now_us, err);
 }
 
 int board_create(struct db *db, const struct board_file *file, int64_t now_us, struct err *err)
@@ -150,7 +149,7 @@ int board_create(struct db *db, const struct board_file *file, int64_t now_us, s
 		return -1;
 	if (rc == 1)
 		return err_set(err, ERR_CONFLICT, "there is a board %s already", file->name);
-	return board_put(db, file, NULL, now_us, err);
+	return board_put(db, file, NULL, file->disabled, now_us, err);
 }
 
 static int disabled_set(struct db *db, const char *name, const char *reason, int64_t now_us,
@@ -189,6 +188,18 @@ int board_update(struct db *db, const char *name, const struct board_change *cha
 
 /* ---- Boards of a directory ---- */
 
+/* The reason for which a person disabled the board by the API, and not its file as it was: that outlives a change of the
+ * file. NULL: none. The caller frees it. */
+static char *disabled_by_hand(const char *reason, const char *old_document)
+{
+	SCOPED_JSON old = json_loads(old_document, 0, NULL);
+	const char *of_file = json_string_value(json_object_get(old, "disabled"));
+
+	if (!reason || strcmp(reason, GONE) == 0 || (of_file && strcmp(reason, of_file) == 0))
+		return NULL;
+	return xstrdup(reason);
+}
+
 static int sync_one(struct db *db, const struct board_file *file, const char *path, int64_t now_us,
                     struct err *err)
 {
@@ -197,13 +208,14 @@ static int sync_one(struct db *db, const struct board_file *file, const char *pa
 		db, "SELECT origin, document, path, disabled_reason FROM board WHERE name = ?1",
 		"s", file->name);
 	int rc = db_step(db, stmt, err);
+	SCOPED_STR by_hand = NULL;
 	const char *reason;
 	bool same;
 
 	if (rc < 0)
 		return -1;
 	if (rc == 0)
-		return board_put(db, file, path, now_us, err);
+		return board_put(db, file, path, file->disabled, now_us, err);
 	if (strcmp(db_text(stmt, 0), "file") != 0)
 		return err_set(err, ERR_CONFLICT, "%s: the API has registered a board %s", path,
 		               file->name);
@@ -211,7 +223,10 @@ static int sync_one(struct db *db, const struct board_file *file, const char *pa
 	reason = db_text_or_null(stmt, 3);
 	if (same && reason && strcmp(reason, GONE) == 0)
 		return disabled_set(db, file->name, file->disabled, now_us, err);
-	return same ? 0 : board_put(db, file, path, now_us, err);
+	if (same)
+		return 0;
+	by_hand = disabled_by_hand(reason, db_text(stmt, 1));
+	return board_put(db, file, path, file->disabled ? file->disabled : by_hand, now_us, err);
 }
 
 static bool has_name(struct board_file *const *files, size_t count, const char *name)
