@@ -142,6 +142,11 @@ class Errors(Case):
         self.problem(get("/api/v1/boards?tag=%00"), 400, "control")
         self.problem(get("/api/v1/boards?tag=%zz"), 400, "escape")
         self.problem(get("/api/v1/events?after=x"), 422, pointers=["?after"])
+        for path, names in (("jobs", ["state"]), ("runs", ["state", "cache"]), ("boards", ["cache", "kind", "state"]),
+                            ("results", ["verdict", "cache"]), ("results", ["format"])):
+            wrong = "&".join(f"{name}=wrong" for name in names)
+            self.problem(get(f"/api/v1/{path}?{wrong}"), 422, pointers=[f"?{name}" for name in names])
+            self.problem(get(f"/api/v1/{path}?{names[0]}="), 422, pointers=[f"?{names[0]}"])
 
     def test_unknown_things(self):
         for path in ("/api", "/api/v1", "/api/v2/boards", "/api/v1/boards/none", "/api/v1/builds/999", "/api/v1/builds/0",

@@ -108,6 +108,15 @@ int http_id(struct http_req *req, const char *what, int64_t *id);
 void http_query_int(struct http_req *req, const char *name, int64_t min, int64_t max,
                     int64_t *value, struct jx_errors *errors);
 
+/* Complains below "?name" when that query parameter is none of words ("queued running"). Returns it, or NULL: absent, or
+ * wrong. */
+const char *http_query_word(struct http_req *req, const char *name, const char *words,
+                            struct jx_errors *errors);
+#define HTTP_CACHE_WORDS "vivt vipt-aliasing vipt-nonaliasing pipt none"
+
+/* Reply the complaints and release them: -1. 0 when there are none. Ends the reading of parameters. */
+int http_query_done(struct http_req *req, struct jx_errors *errors);
+
 /* Does the client prefer type ("application/x-ndjson", "text/event-stream")? By its Accept header; a wildcard is no. */
 bool http_accepts(struct http_req *req, const char *type);
 

@@ -142,6 +142,27 @@ void http_query_int(struct http_req *req, const char *name, int64_t min, int64_t
 		*value = number;
 }
 
+const char *http_query_word(struct http_req *req, const char *name, const char *words,
+                            struct jx_errors *errors)
+{
+	const char *text = http_query(req, name);
+	char pointer[64];
+
+	if (!text || word_in(words, text))
+		return text;
+	(void)snprintf(pointer, sizeof(pointer), "?%s", name);
+	jx_complain(errors, pointer, "must be one of: %s", words);
+	return NULL;
+}
+
+int http_query_done(struct http_req *req, struct jx_errors *errors)
+{
+	int rc = jx_ok(errors) ? 0 : http_problem_fields(req, 422, errors);
+
+	jx_errors_release(errors);
+	return rc;
+}
+
 /* ---- Path and headers ---- */
 
 int http_id(struct http_req *req, const char *what, int64_t *id)
@@ -195,24 +216,18 @@ int http_page_read(struct http_req *req, struct http_page *page)
 {
 	const char *cursor = http_query(req, "cursor");
 	struct jx_errors errors = {0};
-	int rc = 0;
 
 	*page = (struct http_page){.limit = 50, .first = true, .id = INT64_MAX};
 	http_query_int(req, "limit", 1, HTTP_LIMIT_MAX, &page->limit, &errors);
 	if (cursor && !cursor_read(cursor, page))
 		jx_complain(&errors, "?cursor", "is none that a list gave");
-	if (!jx_ok(&errors))
-		rc = http_problem_fields(req, 422, &errors);
-	jx_errors_release(&errors);
-	return rc;
+	return http_query_done(req, &errors);
 }
 
-static json_t *cursor_make(json_t *last, const char *key)
+/* kind is what cursor_read() tells lists by: 'i' by id, 'n' by name. */
+static json_t *cursor_make(char kind, const char *where)
 {
-	json_t *member = json_object_get(last, key);
-	SCOPED_STR raw = json_is_integer(member)
-	                         ? xasprintf("i%" JSON_INTEGER_FORMAT, json_integer_value(member))
-	                         : xasprintf("n%s", json_string_value(member));
+	SCOPED_STR raw = xasprintf("%c%s", kind, where);
 	char text[256];
 
 	(void)sodium_bin2base64(text, sizeof(text), (const unsigned char *)raw, strlen(raw),

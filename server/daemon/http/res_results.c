@@ -22,19 +22,16 @@
 static int read_filter(struct http_req *req, struct result_filter *f)
 {
 	struct jx_errors errors = {0};
-	int rc = 0;
 
 	http_query_int(req, "job", 1, INT64_MAX, &f->job, &errors);
 	http_query_int(req, "run", 1, INT64_MAX, &f->run, &errors);
 	f->test = http_query(req, "test");
 	f->cell = http_query(req, "cell");
-	f->verdict = http_query(req, "verdict");
-	f->cache = http_query(req, "cache");
+	f->verdict = http_query_word(req, "verdict", "pass fail skip inconclusive error missing",
+	                             &errors);
+	f->cache = http_query_word(req, "cache", HTTP_CACHE_WORDS, &errors);
 	f->board = http_query(req, "board");
-	if (!jx_ok(&errors))
-		rc = http_problem_fields(req, 422, &errors);
-	jx_errors_release(&errors);
-	return rc;
+	return http_query_done(req, &errors);
 }
 
 /* --- the stream --- */
@@ -124,17 +121,11 @@ static int reply_ndjson(struct http_req *req, const struct result_filter *f)
 
 static int wants_ndjson(struct http_req *req, bool *yes)
 {
-	const char *format = http_query(req, "format");
 	struct jx_errors errors = {0};
-	int rc;
+	const char *format = http_query_word(req, "format", "json ndjson", &errors);
 
 	*yes = format ? strcmp(format, "ndjson") == 0 : http_accepts(req, "application/x-ndjson");
-	if (!format || *yes || strcmp(format, "json") == 0)
-		return 0;
-	jx_complain(&errors, "?format", "must be json or ndjson");
-	rc = http_problem_fields(req, 422, &errors);
-	jx_errors_release(&errors);
-	return rc;
+	return http_query_done(req, &errors);
 }
 
 static int results_get(struct http_req *req, struct err *err)
