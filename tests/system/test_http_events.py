@@ -106,6 +106,12 @@ class Events(unittest.TestCase):
         events = self.api.get(f"/api/v1/runs/{run}/events")["items"]
         self.assertTrue(events)
         self.assertEqual({event["run"] for event in events}, {run})
+        paged, cursor = [], ""
+        while cursor is not None:
+            page = self.api.get(f"/api/v1/runs/{run}/events?limit=1" + (f"&cursor={cursor}" if cursor else ""))
+            self.assertEqual(len(page["items"]), 1)
+            paged, cursor = paged + page["items"], page["next"]
+        self.assertEqual(paged, events)
         stream = self.stream(0, path=f"/api/v1/runs/{run}/events")
         self.assertEqual([data for _, _, data in stream.take(len(events))], events)
 

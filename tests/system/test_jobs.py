@@ -344,6 +344,26 @@ class Results(Stored):
                 cursor = page["next"]
             self.assertEqual(got, sorted(wanted, reverse=True), query)
 
+    def test_a_filter_that_nothing_fits_is_bounded(self):
+        """No page and no batch looks at the whole table; all pages together do."""
+        self.farm.stop()
+        db = sqlite3.connect(os.path.join(self.farm.state, "cohort.db"), isolation_level=None)
+        db.execute("BEGIN")
+        run = self.jobs[2][1][0]["id"]
+        db.executemany("INSERT INTO result (run, attempt, test_id, test, rep, cell, test_kind, verdict, time)"
+                       " VALUES (?, 2, ?, 'many', 1, 'c', 'info', 'pass', 0)", ((run, 1000 + i) for i in range(120000)))
+        db.execute("COMMIT")
+        db.close()
+        self.api = self.farm.start()
+        for query, wanted in (("test=none", []), ("test=t0&cell=", self.wanted(test="t0", cell=""))):
+            got, pages, cursor = [], 0, ""
+            while cursor is not None:
+                page = self.api.get(f"/api/v1/results?limit=500&{query}" + (f"&cursor={cursor}" if cursor else ""))
+                got, pages, cursor = got + [r["id"] for r in page["items"]], pages + 1, page["next"]
+            self.assertEqual(got, sorted(wanted, reverse=True))
+            self.assertEqual(pages, 3)
+            self.assertEqual([r["id"] for r in self.api.all_results(query)], sorted(wanted))
+
     def test_one(self):
         job, runs = self.jobs[0]
         run = runs[0]

@@ -166,3 +166,6 @@ int http_page_read(struct http_req *req, struct http_page *page);
  * there is a next page. key names the member of an item that makes the cursor: "id" or "name". */
 int http_reply_page(struct http_req *req, const struct http_page *page, json_t *items,
                     const char *key);
+
+/* The same for a list that knows itself where it goes on: next is the id of the cursor, 0 at the end. */
+int http_reply_part(struct http_req *req, json_t *items, int64_t next);

@@ -235,6 +235,21 @@ static json_t *cursor_make(char kind, const char *where)
 	return json_string(text);
 }
 
+static json_t *id_cursor(int64_t id)
+{
+	char where[24];
+
+	(void)snprintf(where, sizeof(where), "%" PRId64, id);
+	return cursor_make('i', where);
+}
+
+static int reply_list(struct http_req *req, json_t *items, json_t *next)
+{
+	return http_reply_json(
+		req, 200,
+		json_pack("{s:o, s:o}", "items", items, "next", next ? next : json_null()));
+}
+
 int http_reply_page(struct http_req *req, const struct http_page *page, json_t *items,
                     const char *key)
 {
@@ -242,11 +257,17 @@ int http_reply_page(struct http_req *req, const struct http_page *page, json_t *
 	json_t *next = NULL;
 
 	if (json_array_size(items) > limit) {
-		next = cursor_make(json_array_get(items, limit - 1), key);
+		json_t *last = json_object_get(json_array_get(items, limit - 1), key);
+
+		next = json_is_integer(last) ? id_cursor(json_integer_value(last))
+		                             : cursor_make('n', json_string_value(last));
 		while (json_array_size(items) > limit)
 			(void)json_array_remove(items, json_array_size(items) - 1);
 	}
-	return http_reply_json(
-		req, 200,
-		json_pack("{s:o, s:o}", "items", items, "next", next ? next : json_null()));
+	return reply_list(req, items, next);
+}
+
+int http_reply_part(struct http_req *req, json_t *items, int64_t next)
+{
+	return reply_list(req, items, next ? id_cursor(next) : NULL);
 }

@@ -67,8 +67,8 @@ static void add_line(struct ndjson *n, const json_t *result)
 	n->len += len + 1;
 }
 
-/* Make the lines of the next batch; none at the end. */
-static int fill(struct ndjson *n)
+/* Make the lines of the next batch. */
+static int batch_make(struct ndjson *n)
 {
 	struct db *db = store_read_begin(n->store);
 	struct err err;
@@ -77,13 +77,22 @@ static int fill(struct ndjson *n)
 	size_t i;
 
 	store_read_end(n->store, db);
-	n->len = 0;
-	n->sent = 0;
 	json_array_foreach(results, i, result)
 	{
 		add_line(n, result);
 	}
 	return results ? 0 : -1;
+}
+
+/* Make more lines; none at the end. */
+static int fill(struct ndjson *n)
+{
+	n->len = 0;
+	n->sent = 0;
+	while (n->len == 0 && !n->walk.ended)
+		if (batch_make(n) < 0)
+			return -1;
+	return 0;
 }
 
 static ssize_t ndjson_next(void *arg, char *buf, size_t max)
@@ -133,6 +142,7 @@ static int results_get(struct http_req *req, struct err *err)
 	struct result_filter filter = {0};
 	struct http_page page;
 	json_t *items;
+	int64_t next;
 	bool ndjson;
 
 	if (read_filter(req, &filter) < 0 || wants_ndjson(req, &ndjson) < 0)
@@ -141,8 +151,8 @@ static int results_get(struct http_req *req, struct err *err)
 		return reply_ndjson(req, &filter);
 	if (http_page_read(req, &page) < 0)
 		return -1;
-	items = result_list(req->db, &filter, page.id, page.limit + 1, err);
-	return items ? http_reply_page(req, &page, items, "id") : -1;
+	items = result_list(req->db, &filter, page.id, page.limit, &next, err);
+	return items ? http_reply_part(req, items, next) : -1;
 }
 
 /* What the log of the attempt says about the test; "" when there is none. */
