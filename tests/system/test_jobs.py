@@ -171,9 +171,9 @@ class Stored(Case):
         marks = ", ".join("?" * len(values))
         return self.db.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(values.values())).lastrowid
 
-    def put_job(self, columns):
+    def put_job(self, columns, suite="smoke"):
         labels = json.dumps([f"b{c}" for c in range(columns)])
-        return self.insert("job", name="stored", request='{"boards":{}}', suite="smoke", labels=labels, priority=0,
+        return self.insert("job", name="stored", request='{"boards":{}}', suite=suite, labels=labels, priority=0,
                            state="done", created=NOW, ended=NOW)
 
     def put_run(self, job, run):
@@ -299,6 +299,23 @@ class Comparing(Stored):
         self.assertEqual(got["classes"][0]["rows"][0]["class_of_change"], "regressed")
         self.assertEqual(got["classes"][0]["rows"][0]["cells"][1]["fail"], 2)
         self.assertIn("1 regressed", got["headline"])
+
+    def test_suites_do_not_mix(self):
+        """Two suites may have a test of the same name: builds that ran both are compared by one of them."""
+        run = {"column": 0, "cache": "vivt", "kind": "physical", "board": "a", "state": "done", "faults": 0, "warnings": 0,
+               "plan": [{"id": 0, "name": "t", "kind": "contract"}],
+               "results": [{"test_id": 0, "test": "t", "cell": "", "kind": "contract", "verdict": "fail", "warned": False}]}
+        self.put_run(self.put_job(1), dict(run))
+        self.put_run(self.put_job(1, "other"), dict(run))
+        self.put_run(self.put_job(2), dict(run, column=1))
+        self.serve()
+        path = f"/api/v1/compare?builds={self.ids[0]},{self.ids[1]}"
+        status, body = self.api.call("GET", path)
+        self.assertEqual(status, 422)
+        self.assertEqual([e["pointer"] for e in body["errors"]], ["?suite"])
+        self.assertIn("smoke", body["errors"][0]["detail"])
+        self.assertEqual(self.api.get(path + "&suite=smoke")["classes"][0]["rows"][0]["cells"][0]["fail"], 1)
+        self.assertEqual(self.api.get(f"/api/v1/compare?builds={self.ids[1]}")["classes"][0]["columns"][0]["fail"], 1)
 
 
 class Results(Stored):

@@ -57,13 +57,19 @@ static int read_query(struct http_req *req, struct wanted *w)
 
 static int compare_get(struct http_req *req, struct err *err)
 {
+	struct jx_errors errors = {0};
 	struct wanted w = {0};
 	json_t *doc;
 
 	if (read_query(req, &w) < 0)
 		return -1;
 	doc = compare_load(req->db, &w.query, err);
-	return doc ? http_reply_json(req, 200, doc) : -1;
+	if (doc)
+		return http_reply_json(req, 200, doc);
+	if (err->kind != ERR_INVALID)
+		return -1;
+	jx_complain(&errors, "?suite", "%s", err->text);
+	return http_query_done(req, &errors);
 }
 
 const struct http_route http_compare_routes[] = {
