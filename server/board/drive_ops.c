@@ -171,6 +171,8 @@ void drive_quit(struct drive *d)
 {
 	SCOPED_STR mark = xasprintf("%s/%s.booted", d->state_dir, d->board->name);
 
+	if (d->quitting)
+		return;
 	d->quitting = true;
 	if (d->board->power.off_at_quit && access(mark, F_OK) == 0) {
 		child_stop(&d->child);

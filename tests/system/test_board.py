@@ -284,6 +284,29 @@ class Normal(Case):
         self.check_journal(events, request, "cancelled")
         self.assertEqual([event["reason"] for event in of(events, "test-finished")], ["cancelled"])
 
+    def test_quit_switches_off_once(self):
+        """A signal ends it when the machine is off, and asking again does not begin anew."""
+        board = self.board(start=False, power={"off": ["sh", "-c", "echo off >>offs; until [ -e go ]; do sleep 0.02; done"],
+                                               "off_at_quit": True})
+        os.makedirs(board.state)
+        mark, offs, go = (os.path.join(board.directory, name) for name in ("state/b.booted", "offs", "go"))
+        with open(mark, "w", encoding="ascii"):
+            pass
+        board.start()
+        farm.wait_for("hello", lambda: board.hints)
+        board.process.send_signal(signal.SIGTERM)
+        farm.wait_for("power off", lambda: os.path.exists(offs))
+        board.process.send_signal(signal.SIGTERM)
+        board.say(op="quit")
+        board.say(op="check") # answered behind the quit
+        farm.wait_for("the answer", lambda: [hint for hint in board.hints if hint["ev"] == "state"])
+        with open(go, "w", encoding="ascii"):
+            pass
+        self.assertEqual(board.process.wait(30), 0)
+        board.process.stdin.close()
+        self.assertEqual(read(board.directory, "offs"), "off\n")
+        self.assertFalse(os.path.exists(mark))
+
     def test_eof_leaves_the_agent_running(self):
         board = self.board()
         mark = os.path.join(board.directory, "go")
