@@ -8,6 +8,7 @@ import re
 import select
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -703,6 +704,22 @@ class Durable(unittest.TestCase):
             cursor = page["next"] and f"&cursor={page['next']}"
         self.assertEqual({name: there.get(name) for name in known}, known)
         self.assertGreaterEqual(len(known), self.ROUNDS)
+
+    def test_store_that_takes_no_transaction(self):
+        """Somebody else holds the store's lock: the client is told to come again, and then it works."""
+        server = web.Server()
+        self.addCleanup(server.remove)
+        self.addCleanup(server.stop)
+        api = server.start()
+        other = sqlite3.connect(os.path.join(server.state, "cohort.db"), isolation_level=None)
+        self.addCleanup(other.close)
+        other.execute("BEGIN IMMEDIATE")
+        status, headers, body = server.send("POST", "/api/v1/builds", '{"name":"b"}', server.writes())
+        self.assertEqual((status, headers["Retry-After"]), (503, "5"), body)
+        self.assertEqual(api.call("GET", "/healthz")[0], 503)
+        other.execute("ROLLBACK")
+        farm.wait_for("health", lambda: api.call("GET", "/healthz")[0] == 200, 30)
+        self.assertEqual(api.post("/api/v1/builds", {"name": "b"})["name"], "b")
 
     def submit(self, server, name):
         body = json.dumps({"name": name, "cmdline": "x" * 500})
