@@ -15,7 +15,7 @@
 
 /* A command goes through the first row of states, a transfer through the second. */
 enum exec_state { X_CHANNEL, X_START, X_WRITE, X_EOF, X_READ, X_CLOSED, X_FREE };
-enum put_state { P_INIT, P_OPEN, P_WRITE, P_CLOSE };
+enum put_state { P_INIT, P_OPEN, P_WRITE, P_SYNC, P_CLOSE };
 
 struct remote_op {
 	struct remote_op *next;
@@ -82,7 +82,7 @@ void ssh_drop(struct remote *r, struct remote_op *op)
 	struct ssh *s = (struct ssh *)r;
 
 	op->dropped = true;
-	s->loop->again = true;
+	loop_arm(s->loop, &s->kick, 0);
 }
 
 void op_free(struct remote_op *op)
@@ -351,7 +351,7 @@ static enum op_result put_write(struct ssh *s, struct remote_op *op)
 		op->have += (size_t)n;
 	}
 	if (op->have == 0) {
-		op->put_state = P_CLOSE;
+		op->put_state = P_SYNC;
 		return OP_MOVED;
 	}
 	n = libssh2_sftp_write(op->handle, op->window, op->have);
@@ -368,6 +368,21 @@ static enum op_result put_write(struct ssh *s, struct remote_op *op)
 	op->at_us = s->loop->mono_us;
 	if (n > 0 && !op->dropped)
 		op->put.progress(op->put.arg, op->done, op->total);
+	return OP_MOVED;
+}
+
+/* The next thing that happens to the board may be a crash: what it was sent must be on its disk by then. A server that
+ * cannot do this says so, and the hash that each session asks for stands alone. */
+static enum op_result put_sync(struct ssh *s, struct remote_op *op)
+{
+	int rc = libssh2_sftp_fsync(op->handle);
+
+	if (rc == LIBSSH2_ERROR_EAGAIN)
+		return OP_WAIT;
+	if (rc < 0 && (rc != LIBSSH2_ERROR_SFTP_PROTOCOL ||
+	               libssh2_sftp_last_error(s->sftp) != LIBSSH2_FX_OP_UNSUPPORTED))
+		put_refused(s, op, "fsync");
+	op->put_state = P_CLOSE;
 	return OP_MOVED;
 }
 
@@ -392,6 +407,8 @@ static enum op_result put_step(struct ssh *s, struct remote_op *op)
 		return put_open(s, op);
 	case P_WRITE:
 		return put_write(s, op);
+	case P_SYNC:
+		return put_sync(s, op);
 	case P_CLOSE:
 		break;
 	}

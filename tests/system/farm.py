@@ -74,7 +74,7 @@ def command_of(pid):
 class Sshd:
     """An sshd of our own with fresh keys, whose account has no shell start-up of ours in the way."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, sftp="internal-sftp"):
         self.directory = directory
         os.makedirs(directory, exist_ok=True)
         os.makedirs("/run/sshd", exist_ok=True)
@@ -95,7 +95,7 @@ PidFile none
 PermitUserRC no
 SetEnv SHLVL=1
 MaxStartups 100:30:200
-Subsystem sftp internal-sftp
+Subsystem sftp {sftp}
 """)
         self.start()
 

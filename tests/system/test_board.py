@@ -223,6 +223,24 @@ class Normal(Case):
         self.assertEqual(events[-1]["outcome"], "complete")
         self.assertNotEqual(of(events, "progress"), [])
 
+    def test_files_are_synced_before_they_count(self):
+        """A crash right behind the upload must not leave an empty program: the server is asked to sync, then to close."""
+        log = os.path.join(self.top, "sftp.log")
+        server = os.path.join(self.top, "sftp-server")
+        with open(server, "w", encoding="ascii") as file:
+            file.write(f"#!/bin/sh\nexec /usr/lib/openssh/sftp-server -e -l VERBOSE 2>>{log}\n")
+        os.chmod(server, 0o755)
+        sshd = farm.Sshd(os.path.join(self.top, "sshd-sftp"), sftp=server)
+        self.addCleanup(sshd.stop)
+        directory = tempfile.mkdtemp(dir=self.top)
+        board = Board(directory, farm.board_document("b", sshd, os.path.join(directory, "root")))
+        board.start()
+        self.addCleanup(board.stop)
+        request = self.request(["true"])
+        self.check_journal(board.wait_ended(board.run(request)), request)
+        verbs = [line.split()[0] for line in read(self.top, "sftp.log").splitlines() if f"{request['agent']['sha256']}.tmp" in line]
+        self.assertEqual(verbs, ["open", "fsync", "close"])
+
     def test_files_removed_under_a_warm_session(self):
         board = self.board()
         board.wait_ended(board.run(self.request(["true"])))
