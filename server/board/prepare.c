@@ -285,11 +285,22 @@ static void send_file(struct prepare *p)
 	p->op = p->remote->class->put(p->remote, &put);
 }
 
+/* Two names may have the same content, which is one file on the board. */
+static bool was_sent(const struct prepare *p, const char *sha256)
+{
+	for (size_t i = 0; i < p->request->file_count; i++)
+		if (p->sent[i] && strcmp(p->request->files[i].sha256, sha256) == 0)
+			return true;
+	return false;
+}
+
 /* Send the next file that is not there, or verify those that were sent. */
 static void send_next(struct prepare *p)
 {
 	while (p->file < p->request->file_count) {
-		if (!known(p, p->request->files[p->file].sha256) && !p->sent[p->file]) {
+		const char *sha256 = p->request->files[p->file].sha256;
+
+		if (!known(p, sha256) && !was_sent(p, sha256)) {
 			send_file(p);
 			return;
 		}
