@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""put_rate.py COHORT-BOARD WORK AGENT RUNS: MiB/s at which cohort-board brings a fresh 16 MiB file to a board, verified by
-SHA-256 there. Each of RUNS runs has one warm-up attempt on the same connection state (a new process); the time is that of
-the provisioning stage in the attempt's journal. Prints the median. WORK is the directory of bench/run."""
+"""put_rate.py COHORT-BOARD WORK AGENT RUNS: MiB/s at which cohort-board brings a fresh 16 MiB file to a board. WORK is the
+directory of bench/run. Each run is a new process and a new connection; the times are those of the attempt's journal. Prints
+two medians: the transfer (first to last progress event of the file, as sftp over an open connection would be timed), and
+the transfer with what sftp does not do, fsync and SHA-256 on the board."""
 
 import hashlib
 import json
@@ -34,19 +35,17 @@ def provision_seconds(program, work, agent, number):
         json.dump(request, file)
     done = subprocess.run([program, "--board", os.path.join(work, "boards.d", "put.json"), "--state", os.path.join(work, "put-state"),
                            "--once", os.path.join(attempt, "request.json")], check=True, stdout=subprocess.PIPE)
-    begin = end = None
-    for line in map(json.loads, done.stdout.splitlines()):
-        if line["ev"] == "stage" and line["stage"] == "provision":
-            begin = line["t"]
-        elif line["ev"] == "stage" and begin and not end:
-            end = line["t"]
-    return (end - begin) / 1e6
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    sent = [event["t"] for event in events if event["ev"] == "progress" and event["what"] == "blob"]
+    verified = next(event["t"] for event in events if event["ev"] == "stage" and event["t"] >= sent[-1])
+    return (sent[-1] - sent[0]) / 1e6, (verified - sent[0]) / 1e6
 
 
 def main():
     program, work, agent, runs = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
     provision_seconds(program, work, agent, 0)
-    print(f"{16 / statistics.median(provision_seconds(program, work, agent, i + 1) for i in range(runs)):.1f}")
+    times = [provision_seconds(program, work, agent, i + 1) for i in range(runs)]
+    print(*(f"{16 / statistics.median(column):.1f}" for column in zip(*times)))
 
 
 main()
