@@ -1,6 +1,7 @@
 /* The plain lists: jobs, runs, results; and what shows one of them. */
 #include "cli/client.h"
 #include "cli/cmd.h"
+#include "cli/evidence.h"
 #include "cli/fields.h"
 #include "cli/term.h"
 #include "common/err.h"
@@ -162,6 +163,9 @@ static int list_show(struct client *client, const struct list *l, void (*print)(
 	if (l->json)
 		return cmd_print_json(items);
 	print(items);
+	if (json_array_size(items) >= LIST_MAX)
+		(void)fprintf(stderr, "these are the newest %zu; there may be more\n",
+		              json_array_size(items));
 	return EXIT_OK;
 }
 
@@ -214,6 +218,19 @@ int cmd_runs(struct client *client, int argc, char **argv, struct err *err)
 	return code;
 }
 
+/* One result with what convinces: its records, and the log around it. */
+static int show_evidence(struct client *client, const char *text, struct err *err)
+{
+	long long id = cmd_id(text, "result", err);
+	SCOPED_STR path = xasprintf("/api/v1/results/%lld", id);
+	SCOPED_JSON result = NULL;
+
+	if (id < 0 || client_call(client, "GET", path, NULL, &result, err) < 0)
+		return -1;
+	evidence_print(result);
+	return EXIT_OK;
+}
+
 int cmd_results(struct client *client, int argc, char **argv, struct err *err)
 {
 	static const struct option options[] = {{"job", required_argument, NULL, 'q'},
@@ -228,7 +245,9 @@ int cmd_results(struct client *client, int argc, char **argv, struct err *err)
 	struct list l = {.path = "/api/v1/results", .options = options};
 	int code = list_parse(&l, argc, argv);
 
-	if (code == 0 && l.one)
+	if (code == 0 && l.one && !l.json)
+		code = show_evidence(client, l.one, err);
+	else if (code == 0 && l.one)
 		code = show_one(client, "results", l.one, NULL, err);
 	else if (code == 0 && l.json)
 		code = client_print(client, l.query, "application/x-ndjson", err) < 0 ? -1
