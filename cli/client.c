@@ -263,7 +263,7 @@ static int upload_offset(struct client *c, const char *path, uint64_t size, uint
 {
 	struct curl_slist *headers = prepare(c, "HEAD", path);
 	struct curl_header *offset = NULL;
-	struct buffer none = {0};
+	struct buffer none = {0}; /* HEAD has no body */
 	long status;
 
 	(void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
@@ -272,13 +272,14 @@ static int upload_offset(struct client *c, const char *path, uint64_t size, uint
 	free(none.data);
 	if (status < 0)
 		return -1;
-	*have = status == 200 ? size : 0;
+	*whole = status == 200;
+	*have = *whole ? size : 0;
 	if (status == 404 &&
 	    curl_easy_header(c->curl, "Upload-Offset", 0, CURLH_HEADER, -1, &offset) == CURLHE_OK)
 		*have = strtoull(offset->value, NULL, 10);
-	if (*have > size)
-		*have = 0;
-	return status == 200 || status == 404 ? 0 : problem_to_err(status, &none, err);
+	if (status == 200 || status == 404)
+		return 0;
+	return problem_to_err(c, status, &(struct buffer){0}, err);
 }
 
 static size_t give_part(char *data, size_t size, size_t count, void *arg)
@@ -288,7 +289,7 @@ static size_t give_part(char *data, size_t size, size_t count, void *arg)
 	return n < 0 ? CURL_READFUNC_ABORT : (size_t)n;
 }
 
-/* Send the bytes from..to of the open file. Returns the status, or -1 with *err. */
+/* Send the bytes from..to of the open file; all of them begin it anew. Returns the status, or -1 with *err. */
 static long upload_part(struct client *c, const char *path, int fd, uint64_t from, uint64_t to,
                         uint64_t size, struct err *err)
 {
@@ -300,7 +301,7 @@ static long upload_part(struct client *c, const char *path, int fd, uint64_t fro
 	long status;
 
 	headers = curl_slist_append(headers, "Content-Type: application/octet-stream");
-	if (size > 0)
+	if (from > 0 || to < size)
 		headers = curl_slist_append(headers, range);
 	(void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
 	(void)curl_easy_setopt(c->curl, CURLOPT_UPLOAD, 1L);
@@ -316,6 +317,31 @@ static long upload_part(struct client *c, const char *path, int fd, uint64_t fro
 	return status;
 }
 
+/* Send the next part of the file, or find out what became of the last one. 1: the file is there, 0: go on, -1 with *err. */
+static int upload_step(struct client *c, const char *path, int fd, uint64_t size, uint64_t *have,
+                       unsigned *broken, struct err *err)
+{
+	/* All bytes are there and it is not whole: the server died before it had verified them. No part is left to send, so
+	 * it begins anew, in one piece. */
+	bool anew = *have >= size;
+	uint64_t from = anew ? 0 : *have;
+	uint64_t to = !anew && size - from > PART_BYTES ? from + PART_BYTES : size;
+	long status = upload_part(c, path, fd, from, to, size, err);
+	bool whole = false;
+
+	if (status >= 400 && status != 409)
+		return -1;
+	if (status >= 0 && status != 409) {
+		*have = to;
+		return to == size;
+	}
+	if (++*broken > RETRIES)
+		return status < 0 ? -1
+		                  : err_set(err, ERR_CONFLICT, "somebody else is uploading it too");
+	term_pause_ms(100U << *broken);
+	return upload_offset(c, path, size, have, &whole, err) < 0 ? -1 : whole;
+}
+
 int client_upload(struct client *c, const char *file, char hash[65], client_progress_fn *progress,
                   void *arg, struct err *err)
 {
@@ -323,36 +349,21 @@ int client_upload(struct client *c, const char *file, char hash[65], client_prog
 	SCOPED_STR path = NULL;
 	uint64_t size = 0, have = 0;
 	unsigned broken = 0;
+	bool whole = false;
+	int rc;
 
 	if (fd < 0)
 		return err_errno(err, ERR_IO, "%s", file);
 	if (sha256_file(file, hash, &size, err) < 0)
 		return -1;
 	path = xasprintf("/api/v1/files/%s", hash);
-	if (upload_offset(c, path, size, &have, err) < 0)
-		return err_context(err, "%s", file);
-	if (have == size && size > 0)
-		return 0;
-	for (;;) {
-		uint64_t to = size - have > PART_BYTES ? have + PART_BYTES : size;
-		long status = upload_part(c, path, fd, have, to, size, err);
-
-		if (status >= 400 && status != 409)
-			return err_context(err, "%s", file);
-		if (status < 0 || status == 409) {
-			if (++broken > RETRIES)
-				return err_context(err, "%s", file);
-			term_pause_ms(100U << broken);
-			if (upload_offset(c, path, size, &have, err) < 0)
-				return err_context(err, "%s", file);
-		} else {
-			have = to;
-		}
-		if (progress)
+	rc = upload_offset(c, path, size, &have, &whole, err) < 0 ? -1 : whole;
+	while (rc == 0) {
+		rc = upload_step(c, path, fd, size, &have, &broken, err);
+		if (progress && rc >= 0)
 			progress(arg, have, size);
-		if (have == size && status >= 0 && status != 409)
-			return 0;
 	}
+	return rc < 0 ? err_context(err, "%s", file) : 0;
 }
 
 struct follow {

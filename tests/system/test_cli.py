@@ -1,6 +1,7 @@
 """cohort, the command line, against a real farm with one board on a loopback sshd: what it prints, what it exits with, and
 what it says when something is wrong."""
 
+import hashlib
 import json
 import os
 import re
@@ -113,6 +114,27 @@ class Cli(unittest.TestCase):
         code, _, said = self.cohort("build", "add", "--name", "x", "--kernel", "/nonexistent/zImage")
         self.assertEqual(code, 1)
         self.assertIn("/nonexistent/zImage", said)
+
+    def test_upload_goes_on(self):
+        """Where an upload was cut, even behind its last byte: the server had all of it and died before it was verified."""
+        data = os.urandom(9 << 20)
+        path = os.path.join(self.directory, "cut")
+        with open(path, "wb") as file:
+            file.write(data)
+        digest = hashlib.sha256(data).hexdigest()
+        for there in (9 << 20, 8 << 20, 1):
+            whole = os.path.join(self.farm.state, "files", digest[:2], digest)
+            self.assertFalse(os.path.exists(whole))
+            with open(os.path.join(self.farm.state, "files/incoming", digest + ".part"), "wb") as file:
+                file.write(data[:there])
+            self.good("build", "add", "--name", f"cut-at-{there}", "--kernel", path)
+            with open(whole, "rb") as file:
+                self.assertEqual(file.read(), data)
+            # The next round brings another file.
+            data = os.urandom(9 << 20)
+            digest = hashlib.sha256(data).hexdigest()
+            with open(path, "wb") as file:
+                file.write(data)
 
     def test_boards(self):
         self.assertRegex(self.good("board", "list"), r"desk +none +host")
