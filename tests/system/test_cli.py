@@ -82,6 +82,11 @@ class Cli(unittest.TestCase):
         self.assertEqual((code, out), (1, ""))
         self.assertIn("/builds/0", said)
         self.assertIn("/tests/0", said)
+        many = [word for i in range(20) for word in ("--build", f"nope-{i}")][:32]
+        said = self.cohort("submit", *many, "--suite", "smoke", "--cache", "none")[2]
+        for i in range(16):
+            self.assertIn(f"  /builds/{i}: no such build 'nope-{i}'\n", said)
+        self.assertIn("no such run: 99999", self.cohort("log", "99999")[2])
         code, _, said = self.cohort("watch", "12x")
         self.assertEqual(code, 1)
         self.assertIn("job '12x': must be a number", said)
