@@ -99,6 +99,9 @@ class Cli(unittest.TestCase):
         with open(path, "w", encoding="utf-8") as file:
             json.dump({"name": "file", "builds": ["running"], "boards": {"tags": ["loop"]}, "suite": "smoke", "tests": ["echo"]}, file)
         self.assertRegex(self.good("submit", path), r"^job \d+: 1 runs, 1 results planned\n")
+        code, out, said = self.cohort("submit", path, "--priority", "5")
+        self.assertEqual((code, out), (1, ""), "an option that would not count is no option")
+        self.assertIn(path, said)
         with open(path, "w", encoding="utf-8") as file:
             file.write('{"name": "file",\n "name": 1}')
         code, _, said = self.cohort("submit", path)
@@ -161,7 +164,7 @@ class Cli(unittest.TestCase):
         self.assertEqual(self.cohort("board", "list", token=False)[0], 0)
 
     def test_usage(self):
-        for argv in ([], ["nonsense"], ["submit"], ["watch"], ["board"], ["compare", "1", "2"]):
+        for argv in ([], ["nonsense"], ["submit"], ["watch"], ["board"], ["compare", "1", "2"], ["board", "list", "--jsn"], ["compare", "1", "--suite", "smoke"]):
             code, out, said = self.cohort(*argv)
             self.assertEqual((code, out), (2, ""), argv)
             self.assertIn("usage", said, argv)
