@@ -120,26 +120,26 @@ static int refresh(struct watch *w, struct err *err)
 static void say(struct watch *w, const char *kind, json_t *data)
 {
 	json_t *fault = json_object_get(data, "fault");
+	const char *board = field_text(data, "board"), *stage = field_text(data, "stage");
+	SCOPED_STR text = NULL;
 
 	if (term_is_tty())
 		return;
 	if (strcmp(kind, "run") == 0 && json_is_object(fault))
-		(void)printf("run %lld on %s: %s %s (%s): %s\n", field_int(data, "run"),
-		             field_text(data, "board"), field_text(data, "state"),
-		             field_text(fault, "code"), field_text(fault, "stage"),
-		             field_text(fault, "detail"));
+		text = xasprintf("%s: %s (%s): %s", field_text(data, "state"),
+		                 field_text(fault, "code"), field_text(fault, "stage"),
+		                 field_text(fault, "detail"));
 	else if (strcmp(kind, "run") == 0)
-		(void)printf("run %lld on %s: %s %s\n", field_int(data, "run"),
-		             field_text(data, "board"), field_text(data, "state"),
-		             field_text(data, "stage"));
+		text = xstrdup(*stage ? stage : field_text(data, "state"));
 	else if (strcmp(kind, "result") == 0)
-		(void)printf("run %lld on %s: %s %s %s  [%lld/%lld]\n", field_int(data, "run"),
-		             field_text(data, "board"), field_text(data, "test"),
-		             field_text(data, "verdict"), field_text(data, "reason"), w->arrived,
-		             w->planned);
+		text = xasprintf("%s %s %s  [%lld/%lld]", field_text(data, "test"),
+		                 field_text(data, "verdict"), field_text(data, "reason"),
+		                 w->arrived, w->planned);
 	else if (strcmp(kind, "warning") == 0)
-		(void)printf("run %lld on %s: kernel %s\n", field_int(data, "run"),
-		             field_text(data, "board"), field_text(data, "warning"));
+		text = xasprintf("kernel %s", field_text(data, "warning"));
+	if (text)
+		(void)printf("run %lld%s%s: %s\n", field_int(data, "run"), *board ? " on " : "",
+		             board, text);
 	(void)fflush(stdout);
 }
 
