@@ -130,6 +130,9 @@ static bool act_ready(struct drive *d, const struct action *a)
 		return false;
 	case PREPARE_FAILED:
 		drive_fault(d, d->prepare.fault, "%s", d->prepare.err.text);
+		/* Who does not answer here will not answer the next attempt in this session. */
+		if (d->prepare.err.kind == ERR_TIMEOUT)
+			link_close(d);
 		return true;
 	case PREPARE_READY:
 		break;

@@ -50,6 +50,11 @@ static void link_up(void *arg)
 	if (!d->record)
 		return;
 	d->boots_seen = (int64_t)d->console.boots;
+	/* It is back, unless this is the kernel that was to go; what comes next has limits of its own. */
+	if (!*d->old_boot) {
+		d->world.late = false;
+		d->link_late.at_us = 0;
+	}
 	if (!d->lost)
 		return;
 	d->lost = false;

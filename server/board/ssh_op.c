@@ -276,6 +276,11 @@ static enum op_result exec_step(struct ssh *s, struct remote_op *op)
 	return rc == LIBSSH2_ERROR_EAGAIN ? OP_WAIT : OP_DONE;
 }
 
+static bool sftp_gone(const struct ssh *s)
+{
+	return s->sftp && libssh2_channel_eof(libssh2_sftp_get_channel(s->sftp)) == 1;
+}
+
 /* Open the local file and the session's SFTP channel. */
 static enum op_result put_init(struct ssh *s, struct remote_op *op)
 {
@@ -291,6 +296,9 @@ static enum op_result put_init(struct ssh *s, struct remote_op *op)
 		op->total = (uint64_t)st.st_size;
 		op->window = xcalloc(1, PUT_WINDOW);
 	}
+	if (sftp_gone(
+		    s)) /* a board short of memory kills it; what is left of it goes with the session */
+		s->sftp = NULL;
 	if (!s->sftp)
 		s->sftp = libssh2_sftp_init(s->session);
 	if (s->sftp) {
@@ -398,7 +406,7 @@ static enum op_result put_close(struct ssh *s, struct remote_op *op)
 	return OP_DONE;
 }
 
-static enum op_result put_step(struct ssh *s, struct remote_op *op)
+static enum op_result put_talk(struct ssh *s, struct remote_op *op)
 {
 	switch (op->put_state) {
 	case P_INIT:
@@ -413,6 +421,17 @@ static enum op_result put_step(struct ssh *s, struct remote_op *op)
 		break;
 	}
 	return put_close(s, op);
+}
+
+static enum op_result put_step(struct ssh *s, struct remote_op *op)
+{
+	enum op_result result = put_talk(s, op);
+
+	if (result != OP_WAIT || ssh_sending(s) || !sftp_gone(s))
+		return result;
+	(void)err_set(&op->err, ERR_IO, "%s: the board's SFTP server ended", op->path);
+	op_finish(op, -1, &op->err);
+	return OP_DONE;
 }
 
 /* A dropped op leaves as soon as no packet of it is half sent. Returns true when it is gone at once. */

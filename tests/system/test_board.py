@@ -136,6 +136,27 @@ class Case(unittest.TestCase):
             self.addCleanup(board.stop)
         return board
 
+    def board_with_sftp(self, script):
+        """A board with an SFTP server of its own: a script that runs in the board's directory."""
+        directory = tempfile.mkdtemp(dir=self.top)
+        server = os.path.join(directory, "sftp-server")
+        with open(server, "w", encoding="ascii") as file:
+            file.write(f"#!/bin/sh\ncd {directory}\n{script}\n")
+        os.chmod(server, 0o755)
+        sshd = farm.Sshd(os.path.join(directory, "sshd"), sftp=server)
+        self.addCleanup(sshd.stop)
+        board = Board(directory, farm.board_document("b", sshd, os.path.join(directory, "root")))
+        board.start()
+        self.addCleanup(board.stop)
+        return board
+
+    @staticmethod
+    def program(board):
+        path = os.path.join(board.directory, "prog")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("#!/bin/sh\necho \"$0 $1 $COHORT_TEST\"\n")
+        return path
+
     def request(self, *argvs, agent=AGENT, suite=(), run=None, attempt=1, fence=None, build=None, **limits):
         if run is None:
             Case.runs += 1
@@ -200,10 +221,7 @@ class Normal(Case):
 
     def test_suite_program(self):
         board = self.board()
-        program = os.path.join(board.directory, "prog")
-        with open(program, "w", encoding="ascii") as file:
-            file.write("#!/bin/sh\necho \"$0 $1 $COHORT_TEST\"\n")
-        request = self.request(["prog", "word"], suite=[program])
+        request = self.request(["prog", "word"], suite=[self.program(board)])
         directory = board.run(request)
         self.check_journal(board.wait_ended(directory), request)
         sha = request["suite"]["files"][0]["sha256"]
@@ -225,21 +243,29 @@ class Normal(Case):
 
     def test_files_are_synced_before_they_count(self):
         """A crash right behind the upload must not leave an empty program: the server is asked to sync, then to close."""
-        log = os.path.join(self.top, "sftp.log")
-        server = os.path.join(self.top, "sftp-server")
-        with open(server, "w", encoding="ascii") as file:
-            file.write(f"#!/bin/sh\nexec /usr/lib/openssh/sftp-server -e -l VERBOSE 2>>{log}\n")
-        os.chmod(server, 0o755)
-        sshd = farm.Sshd(os.path.join(self.top, "sshd-sftp"), sftp=server)
-        self.addCleanup(sshd.stop)
-        directory = tempfile.mkdtemp(dir=self.top)
-        board = Board(directory, farm.board_document("b", sshd, os.path.join(directory, "root")))
-        board.start()
-        self.addCleanup(board.stop)
+        board = self.board_with_sftp("exec /usr/lib/openssh/sftp-server -e -l VERBOSE 2>>log")
         request = self.request(["true"])
         self.check_journal(board.wait_ended(board.run(request)), request)
-        verbs = [line.split()[0] for line in read(self.top, "sftp.log").splitlines() if f"{request['agent']['sha256']}.tmp" in line]
+        name = f"{request['agent']['sha256']}.tmp"
+        verbs = [line.split()[0] for line in read(board.directory, "log").splitlines() if name in line]
         self.assertEqual(verbs, ["open", "fsync", "close"])
+
+    def test_sftp_server_dies_between_runs(self):
+        board = self.board_with_sftp("echo $$ >pid; exec /usr/lib/openssh/sftp-server")
+        board.wait_ended(board.run(self.request(["true"])))
+        os.kill(int(read(board.directory, "pid")), signal.SIGKILL)
+        request = self.request(["prog"], suite=[self.program(board)])
+        self.check_journal(board.wait_ended(board.run(request), 20), request)
+
+    def test_sftp_server_that_never_speaks(self):
+        """The fault says so, and the next attempt has a session of its own."""
+        board = self.board_with_sftp("[ -e ok ] || exec sleep 1000; exec /usr/lib/openssh/sftp-server")
+        fault = self.fault(board.wait_ended(board.run(self.request(["true"])), 60))
+        self.assertEqual((fault["code"], fault["stage"]), ("provision-failed", "provision"), fault)
+        with open(os.path.join(board.directory, "ok"), "w", encoding="ascii"):
+            pass
+        request = self.request(["true"])
+        self.check_journal(board.wait_ended(board.run(request), 20), request)
 
     def test_files_removed_under_a_warm_session(self):
         board = self.board()
