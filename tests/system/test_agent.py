@@ -123,6 +123,13 @@ class Verdicts(AgentCase):
                          ("fail", "2 stale words", 10, 2, 0))
         self.assertEqual([e["record"] for e in events if e["ev"] == "test-record"], [line])
 
+    def test_a_long_name_that_is_no_program_is_named(self):
+        """What is shown of it is cut, here inside a character."""
+        for shift in (0, 1):
+            end, _ = self.one(plan(["/" + "x" * shift + "\u00e9" * 200]))
+            self.assertEqual((end["id"], end["verdict"], end["reason"]), (0, "error", "exec-failed"))
+            self.assertIn("\u00e9\u00e9", end["detail"])
+
     def test_a_signal_outranks_what_was_printed(self):
         line = '{"type":"result","test":"t0","verdict":"pass","reason":null}'
         end, _ = self.one(sh("echo '%s'; kill -SEGV $$" % line))
