@@ -4,8 +4,8 @@
 #include "common/err.h"
 #include "common/jx.h"
 #include "common/scoped.h"
-#include "common/timeus.h"
 #include "common/xalloc.h"
+#include "server/daemon/store/columns.h"
 #include "server/daemon/store/store.h"
 
 #include <string.h>
@@ -16,28 +16,6 @@
 	"SELECT b.name, b.kind, b.cache, b.arch, b.tags, b.description, " BOARD_STATE_SQL          \
 	", b.state_detail, b.disabled_reason, l.run, b.facts, b.document, b.origin, b.last_seen,"  \
 	" b.updated FROM board b LEFT JOIN lease l ON l.board = b.name"
-
-static json_t *text_or_null(const char *text)
-{
-	return text ? json_string(text) : json_null();
-}
-
-static json_t *parsed_or_null(const char *text)
-{
-	json_t *value = text ? json_loads(text, 0, NULL) : NULL;
-
-	return value ? value : json_null();
-}
-
-static json_t *time_or_null(sqlite3_stmt *stmt, int column)
-{
-	char text[32];
-
-	if (!db_text_or_null(stmt, column))
-		return json_null();
-	time_format(db_int(stmt, column), text);
-	return json_string(text);
-}
 
 /* The address part of a board file: never a path of a key, never a command. */
 static json_t *ssh_json(json_t *document)
@@ -60,22 +38,22 @@ static json_t *board_json(sqlite3_stmt *stmt)
 
 	for (int i = 0; i < 4; i++)
 		(void)json_object_set_new(board, texts[i], json_string(db_text(stmt, i)));
-	(void)json_object_set_new(board, "tags", parsed_or_null(db_text(stmt, 4)));
+	(void)json_object_set_new(board, "tags", column_json(stmt, 4));
 	(void)json_object_set_new(board, "description", json_string(db_text(stmt, 5)));
 	(void)json_object_set_new(board, "state", json_string(db_text(stmt, 6)));
 	(void)json_object_set_new(board, "state_detail", json_string(db_text(stmt, 7)));
-	(void)json_object_set_new(board, "disabled_reason", text_or_null(db_text_or_null(stmt, 8)));
+	(void)json_object_set_new(board, "disabled_reason", column_text(stmt, 8));
 	(void)json_object_set_new(board, "current_run",
 	                          db_text_or_null(stmt, 9) ? json_integer(db_int(stmt, 9))
 	                                                   : json_null());
-	(void)json_object_set_new(board, "facts", parsed_or_null(db_text_or_null(stmt, 10)));
+	(void)json_object_set_new(board, "facts", column_json(stmt, 10));
 	(void)json_object_set_new(board, "ssh", ssh_json(document));
 	(void)json_object_set_new(
 		board, "boot",
 		json_pack("{s:o}", "method", method ? json_incref(method) : json_string("none")));
 	(void)json_object_set_new(board, "origin", json_string(db_text(stmt, 12)));
-	(void)json_object_set_new(board, "last_seen", time_or_null(stmt, 13));
-	(void)json_object_set_new(board, "updated", time_or_null(stmt, 14));
+	(void)json_object_set_new(board, "last_seen", column_time(stmt, 13));
+	(void)json_object_set_new(board, "updated", column_time(stmt, 14));
 	return board;
 }
 

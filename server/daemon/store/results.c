@@ -25,13 +25,6 @@
 #define FILTER_FORMAT    "sssss"
 #define FILTER_VALUES(f) (f)->test, (f)->cell, (f)->verdict, (f)->cache, (f)->board
 
-static json_t *text(sqlite3_stmt *s, int column)
-{
-	const char *value = db_text_or_null(s, column);
-
-	return value ? json_string(value) : json_null();
-}
-
 static json_t *result_json(sqlite3_stmt *s)
 {
 	static const struct {
@@ -61,7 +54,7 @@ static json_t *result_json(sqlite3_stmt *s)
 		else if (members[i].type == CELL && !*db_text(s, column))
 			value = json_null();
 		else
-			value = text(s, column);
+			value = column_text(s, column);
 		(void)json_object_set_new_nocheck(result, members[i].name, value);
 	}
 	return result;

@@ -220,6 +220,7 @@ int store_write(struct store *store, store_write_fn *fn, void *arg, struct err *
 	/* w is waited for below, and out of the queue by then. */
 	/* cppcheck-suppress autoVariables */
 	*store->tail = &w;
+	/* cppcheck-suppress autoVariables */
 	store->tail = &w.next;
 	(void)pthread_cond_signal(&store->work);
 	while (!w.done)
