@@ -66,9 +66,13 @@ static int compare_get(struct http_req *req, struct err *err)
 	doc = compare_load(req->db, &w.query, err);
 	if (doc)
 		return http_reply_json(req, 200, doc);
-	if (err->kind != ERR_INVALID)
+	if (err->kind != ERR_INVALID && err->kind != ERR_TOOBIG)
 		return -1;
-	jx_complain(&errors, "?suite", "%s", err->text);
+	jx_complain(&errors,
+	            err->kind == ERR_INVALID ? "?suite"
+	            : w.query.job            ? "?job"
+	                                     : "?builds",
+	            "%s", err->text);
 	return http_query_done(req, &errors);
 }
 
