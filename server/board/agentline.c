@@ -140,7 +140,7 @@ static int check_finished(struct agent_line *line, struct err *err)
 static int check_words(struct agent_line *line, struct err *err)
 {
 	static const char *const streams[] = {"out", "err"};
-	static const char *const outcomes[] = {"complete", "cancelled", "error"};
+	static const char *const outcomes[] = {"complete", "cancelled", "error", "stopped"};
 	static const char *const kinds[] = {"oops",      "panic",     "bug", "warning", "lockup",
 	                                    "hung-task", "rcu-stall", "oom", "other"};
 	size_t i = 0;

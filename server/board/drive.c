@@ -171,7 +171,7 @@ static bool act_leg(struct drive *d, const struct action *a)
 	                          "boot_id", d->world.boot_id));
 	follow_reset(&d->follow, 0);
 	d->world.worker = WORKER_UNKNOWN;
-	d->world.booted = d->world.restarted = false;
+	d->world.booted = d->world.restarted = d->noted_oops = false;
 	d->follow_tries = 0;
 	return true;
 }

@@ -60,6 +60,7 @@ struct drive {
 	char old_boot[65];    /* boot_id before we booted: not yet gone while it answers */
 	char last_error[480]; /* why the link went down */
 	bool lost;            /* it did, in this attempt, after it was up */
+	bool noted_oops;      /* the journal says that the kernel of this leg had one */
 	int64_t away_us;      /* since when it boots, or the link is down; 0: it should be there */
 	int64_t status_us;    /* not before this is its power looked at again */
 	int64_t link_backoff_us, progress_us, boots_seen;

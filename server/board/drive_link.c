@@ -134,6 +134,8 @@ static int64_t banner_time(const struct drive *d)
 bool link_connect(struct drive *d)
 {
 	link_watch(d, link_time(d));
+	if (d->child_job == CHILD_RESTART) /* whoever answers now is about to go */
+		return false;
 	if (d->remote->state == REMOTE_DOWN && d->link_again.at_us == 0)
 		d->remote->class->connect(d->remote, banner_time(d));
 	return false;
@@ -226,6 +228,7 @@ bool power_begin(struct drive *d, enum board_power verb, enum child_job job)
 static bool boot_ended(struct drive *d)
 {
 	d->child_job = CHILD_FREE;
+	d->world.booting = false;
 	if (d->boot.failed) {
 		drive_fault(d, "boot-command-failed", "%s", d->boot.detail);
 		return true;
@@ -272,6 +275,7 @@ bool boot_begin(struct drive *d)
 		return true;
 	}
 	d->child_job = CHILD_BOOT;
+	d->world.booting = true;
 	return false;
 }
 
@@ -279,6 +283,8 @@ bool power_restart(struct drive *d)
 {
 	if (d->child_job != CHILD_FREE)
 		return false;
+	/* A kernel that still answers while its power is cycled is not the new one. */
+	(void)snprintf(d->old_boot, sizeof(d->old_boot), "%s", d->world.boot_id);
 	link_close(d);
 	if (!d->board->power.command[POWER_CYCLE]) {
 		/* The boot command is the only switch there is. */

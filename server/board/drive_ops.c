@@ -24,7 +24,7 @@ static void world_begin(struct drive *d)
 		.link_up = up,
 	};
 	d->fault_detail[0] = d->last_error[0] = d->worker_detail[0] = d->old_boot[0] = '\0';
-	d->lost = false;
+	d->lost = d->noted_oops = false;
 	/* A process before this one may have booted it just now. */
 	d->away_us = d->method->starts ? d->loop->mono_us : 0;
 	d->status_us = 0;

@@ -368,6 +368,64 @@ class Normal(Case):
         self.assertEqual(len(of(events, "test-started")), 1)
 
 
+class Oops(Case):
+    """A kernel that lives on behind an oops: an agent of the tests' own tells of one in each test, machines are files."""
+
+    def board_of_files(self, tests=3, **fields):
+        board = self.board(start=False, **fields)
+        path = os.path.join(board.directory, "agent")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(f"""#!/bin/sh
+case $1 in
+sha256) shift; sha256sum "$@";;
+facts) echo '{{"release":"1","boot_id":"boot-'$(wc -l <{board.directory}/boots)'"}}';;
+run)
+	request=$(cat)
+	leg=${{request##*\\"leg\\":}}
+	leg=${{leg%%,*}}
+	case $request in *'"stop_on_oops":true'*) last=$leg;; *) last={tests};; esac
+	echo '{{"ok":true}}'
+	for i in $(seq $((leg - 1)) $((last - 1))); do
+		echo '{{"ev":"test-started","t":1,"id":'$i',"name":"t'$i'","rep":1}}'
+		echo '{{"ev":"kernel-warning","t":1,"id":'$i',"kind":"oops","text":"Internal error: Oops: 17"}}'
+		echo '{{"ev":"test-finished","t":1,"id":'$i',"name":"t'$i'","rep":1,"verdict":"pass"}}'
+	done
+	[ $last = {tests} ] && outcome=complete || outcome=stopped
+	echo '{{"ev":"agent-finished","t":1,"outcome":"'$outcome'","detail":"","tests":1}}';;
+esac
+""")
+        with open(os.path.join(board.directory, "boots"), "w", encoding="ascii") as file:
+            file.write("up\n")
+        board.start()
+        self.addCleanup(board.stop)
+        request = self.request(*[["true"]] * tests, agent=path)
+        directory = board.run(request)
+        events = board.wait_ended(directory, 60)
+        self.check_journal(events, request)
+        self.assertEqual([(event["verdict"], event["reason"]) for event in of(events, "test-finished")],
+                         [("fail", "kernel-crash")] * tests)
+        return board, events
+
+    def test_boots_anew(self):
+        """Each boot is begun and ended: the third one, too."""
+        board, events = self.board_of_files(boot={"method": "command", "command": ["sh", "-c", "echo boot >>boots"]})
+        self.assertEqual([event["boot_id"] for event in of(events, "leg")], ["boot-2", "boot-3", "boot-4"])
+        self.assertEqual(len(of(events, "proved")), 3)
+        self.assertEqual(read(board.directory, "boots"), "up\nboot\nboot\nboot\n")
+        self.assertIn("wait for a new boot", of(events, "note")[0]["text"])
+
+    def test_power_cycle(self):
+        board, events = self.board_of_files(power={"cycle": ["sh", "-c", "echo cycle >>boots"]})
+        self.assertEqual([event["boot_id"] for event in of(events, "leg")], ["boot-1", "boot-2", "boot-3"])
+        self.assertEqual(read(board.directory, "boots"), "up\ncycle\ncycle\n")
+
+    def test_nothing_can_start_it_again(self):
+        _, events = self.board_of_files()
+        self.assertEqual(len(of(events, "leg")), 1)
+        self.assertEqual(len(of(events, "note")), 1)
+        self.assertIn("run in that kernel", of(events, "note")[0]["text"])
+
+
 class Faults(Case):
     def test_wrong_host_key(self):
         other = os.path.join(self.top, "other")

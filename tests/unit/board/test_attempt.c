@@ -523,6 +523,52 @@ static void test_stopping_from_afar(void **state)
 	CHECK(rows);
 }
 
+/* The agent ended its leg because the kernel had an oops that it outlived. */
+static void test_fresh_boot(void **state)
+{
+	static const char behind_oops[] = TESTING BEGUN(0) OOPS DONE(0);
+	const struct row rows[] = {
+		{"boot it",
+	         behind_oops,
+	         {UP, .worker = WORKER_STOPPED, .boots = true, .can_restart = true},
+	         ACT_BOOT,
+	         0,
+	         NULL,
+	         NULL},
+		{"it boots",
+	         behind_oops,
+	         {.worker = WORKER_STOPPED, .boots = true, .can_restart = true, .booting = true},
+	         ACT_BOOT,
+	         0,
+	         NULL,
+	         NULL},
+		{"cycle its power",
+	         behind_oops,
+	         {UP, .worker = WORKER_STOPPED, .can_restart = true},
+	         ACT_RESTART,
+	         0,
+	         NULL,
+	         NULL},
+		{"it is back",
+	         behind_oops,
+	         {UP_Y, .worker = WORKER_STOPPED, .can_restart = true, .restarted = true},
+	         ACT_PROVED,
+	         0,
+	         NULL,
+	         NULL},
+		{"nobody asked it to stop",
+	         behind_oops,
+	         {UP, .worker = WORKER_STOPPED},
+	         ACT_END,
+	         0,
+	         "agent-protocol",
+	         NULL},
+	};
+
+	(void)state;
+	CHECK(rows);
+}
+
 /* What one who lies may send. */
 static void test_refused_events(void **state)
 {
@@ -589,6 +635,7 @@ int main(void)
 		cmocka_unit_test(test_another_kernel),
 		cmocka_unit_test(test_stopping),
 		cmocka_unit_test(test_stopping_from_afar),
+		cmocka_unit_test(test_fresh_boot),
 		cmocka_unit_test(test_refused_events),
 		cmocka_unit_test(test_offsets),
 		cmocka_unit_test(test_crash_belongs_to_its_test),
