@@ -131,7 +131,22 @@ static int problem_to_err(struct client *c, long status, const struct buffer *re
 		detail = json_string_value(json_object_get(doc, "title"));
 	json_decref(c->wrong);
 	c->wrong = json_incref(json_object_get(doc, "errors"));
+	if (status == 401 && !c->token)
+		return err_set(err, kind,
+		               "%s needs a token (HTTP 401): give --token-file, or set "
+		               "COHORT_TOKEN_FILE; cohortd keeps one in admin.token of its state "
+		               "directory",
+		               c->server);
 	return err_set(err, kind, "%s (HTTP %ld)", detail ? detail : "the server refused", status);
+}
+
+/* The transfer did not happen. */
+static int transfer_to_err(const struct client *c, CURLcode code, struct err *err)
+{
+	return err_set(err, ERR_IO, "%s: %s%s", c->server, curl_easy_strerror(code),
+	               code == CURLE_COULDNT_CONNECT
+	                       ? " (--server or COHORT_SERVER say where cohortd is)"
+	                       : "");
 }
 
 void client_complain(const struct client *c, FILE *out)
@@ -158,7 +173,7 @@ static long perform(struct client *c, struct buffer *reply, struct err *err)
 	(void)curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, reply);
 	code = curl_easy_perform(c->curl);
 	if (code != CURLE_OK)
-		return err_set(err, ERR_IO, "%s: %s", c->server, curl_easy_strerror(code));
+		return transfer_to_err(c, code, err);
 	(void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
 	return status;
 }
@@ -269,7 +284,7 @@ int client_print(struct client *c, const char *path, const char *accept, struct 
 	curl_slist_free_all(headers);
 	(void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (code != CURLE_OK)
-		result = err_set(err, ERR_IO, "%s: %s", c->server, curl_easy_strerror(code));
+		result = transfer_to_err(c, code, err);
 	else if (status >= 400)
 		result = problem_to_err(c, status, &p.refusal, err);
 	free(p.refusal.data);

@@ -182,12 +182,12 @@ int cmd_jobs(struct client *client, int argc, char **argv, struct err *err)
 	return code;
 }
 
-/* One thing as JSON, with what belongs to it below sub (may be NULL) as "attempts". */
-static int show_one(struct client *client, const char *collection, const char *text,
-                    const char *sub, struct err *err)
+/* One thing ("run", "result") as JSON, with what belongs to it below sub (may be NULL) as "attempts". */
+static int show_one(struct client *client, const char *what, const char *text, const char *sub,
+                    struct err *err)
 {
-	long long id = cmd_id(text, collection, err);
-	SCOPED_STR path = xasprintf("/api/v1/%s/%lld", collection, id);
+	long long id = cmd_id(text, what, err);
+	SCOPED_STR path = xasprintf("/api/v1/%ss/%lld", what, id);
 	SCOPED_STR below = sub ? xasprintf("%s/%s", path, sub) : NULL;
 	SCOPED_JSON one = NULL;
 	SCOPED_JSON more = NULL;
@@ -212,7 +212,7 @@ int cmd_runs(struct client *client, int argc, char **argv, struct err *err)
 	int code = list_parse(&l, argc, argv);
 
 	if (code == 0)
-		code = l.one ? show_one(client, "runs", l.one, "attempts", err)
+		code = l.one ? show_one(client, "run", l.one, "attempts", err)
 		             : list_show(client, &l, print_runs, err);
 	free(l.query);
 	return code;
@@ -248,7 +248,7 @@ int cmd_results(struct client *client, int argc, char **argv, struct err *err)
 	if (code == 0 && l.one && !l.json)
 		code = show_evidence(client, l.one, err);
 	else if (code == 0 && l.one)
-		code = show_one(client, "results", l.one, NULL, err);
+		code = show_one(client, "result", l.one, NULL, err);
 	else if (code == 0 && l.json)
 		code = client_print(client, l.query, "application/x-ndjson", err) < 0 ? -1
 		                                                                      : EXIT_OK;

@@ -83,6 +83,11 @@ static int run_command(const struct cmd *cmd, struct settings *settings, int arg
 	struct err err = {0};
 	int code = -1;
 
+	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+		(void)printf("%s\n", cmd->help);
+		usage_of(stdout, cmd);
+		return EXIT_OK;
+	}
 	if (settings_finish(settings, &err) == 0) {
 		options = (struct client_options){.server = settings->server,
 		                                  .token = settings->token};

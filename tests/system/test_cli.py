@@ -67,10 +67,12 @@ class Cli(unittest.TestCase):
         self.assertEqual(len([line for line in lines if line["cell"] is None]), int(job[2]))
         table = self.good("results", "--job", job[1])
         self.assertRegex(table, r"RESULT +RUN +BOARD")
-        shown = json.loads(self.good("results", str(lines[0]["id"])))
+        shown = json.loads(self.good("results", str(lines[0]["id"]), "--json"))
         self.assertIn("evidence", shown)
+        self.assertRegex(self.good("results", str(lines[0]["id"])), r"^result \d+: pass echo")
         self.assertRegex(self.good("compare", job[1]), r"CACHE CLASS +KIND +running\n")
         self.assertIn("classes", json.loads(self.good("compare", job[1], "--json")))
+        self.assertIn("running", self.good("compare", "--builds", "1", "--suite", "smoke"))
 
     def test_dry_run_stores_nothing(self):
         before = self.good("jobs")
@@ -161,6 +163,7 @@ class Cli(unittest.TestCase):
         code, _, said = self.cohort("submit", "--build", "running", "--suite", "smoke", "--cache", "none", token=False)
         self.assertEqual(code, 1)
         self.assertIn("401", said)
+        self.assertIn("--token-file", said)
         self.assertEqual(self.cohort("board", "list", token=False)[0], 0)
 
     def test_usage(self):
@@ -169,11 +172,16 @@ class Cli(unittest.TestCase):
             self.assertEqual((code, out), (2, ""), argv)
             self.assertIn("usage", said, argv)
         self.assertEqual(self.cohort("--help")[0], 0)
+        code, out, said = self.cohort("submit", "--help")
+        self.assertEqual((code, said), (0, ""))
+        self.assertIn("cohort submit JOB.json", out)
 
     def test_no_server(self):
         code, _, said = self.cohort("jobs", server=f"http://127.0.0.1:{farm.free_port()}")
         self.assertEqual(code, 1)
         self.assertIn("127.0.0.1", said)
+        self.assertIn("COHORT_SERVER", said)
+        self.assertIn("run 'x': must be a number", self.cohort("runs", "x")[2])
         self.assertIn("must start with http", self.cohort("jobs", server="ftp://x")[2])
 
     def test_cancel(self):
