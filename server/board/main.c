@@ -118,8 +118,8 @@ static void step(void *arg)
 /* Serve until the end; returns the exit status. */
 static int serve(const struct options *o, const struct board_file *board, struct once *once)
 {
+	static struct drive drive; /* once, which is the caller's, points to it */
 	struct loop loop;
-	struct drive drive;
 	struct control control = {0};
 	struct drive_hints hints = o->once ? once_hints : control_hints;
 	struct signals signals = {.drive = &drive};
@@ -147,6 +147,8 @@ static int serve(const struct options *o, const struct board_file *board, struct
 		log_error("%s", err.text);
 	else
 		loop_run(&loop);
+	if (once)
+		once->drive = NULL;
 	drive_release(&drive);
 	control_stop(&control);
 	(void)close(signals.watch.fd);
