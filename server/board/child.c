@@ -46,6 +46,8 @@ static void child_finish(struct child *c)
 	             : WIFEXITED(c->status) ? WEXITSTATUS(c->status)
 	                                    : 128 + WTERMSIG(c->status);
 
+	if (c->lines.have > 0) /* last words without a newline count, too */
+		(void)lines_feed(&c->lines, 0, "\n", 1, child_line, c);
 	c->pid = 0;
 	child_close(c);
 	if (c->spec.done)

@@ -371,7 +371,8 @@ class Normal(Case):
 class Oops(Case):
     """A kernel that lives on behind an oops: an agent of the tests' own tells of one in each test, machines are files."""
 
-    def board_of_files(self, tests=3, **fields):
+    def events_of(self, tests=3, **fields):
+        """A run of so many tests; the board, the request and the journal."""
         board = self.board(start=False, **fields)
         path = os.path.join(board.directory, "agent")
         with open(path, "w", encoding="ascii") as file:
@@ -399,28 +400,39 @@ esac
         board.start()
         self.addCleanup(board.stop)
         request = self.request(*[["true"]] * tests, agent=path)
-        directory = board.run(request)
-        events = board.wait_ended(directory, 60)
+        return board, request, board.wait_ended(board.run(request), 60)
+
+    def complete(self, **fields):
+        board, request, events = self.events_of(**fields)
         self.check_journal(events, request)
         self.assertEqual([(event["verdict"], event["reason"]) for event in of(events, "test-finished")],
-                         [("fail", "kernel-crash")] * tests)
+                         [("fail", "kernel-crash")] * len(request["tests"]))
         return board, events
 
     def test_boots_anew(self):
         """Each boot is begun and ended: the third one, too."""
-        board, events = self.board_of_files(boot={"method": "command", "command": ["sh", "-c", "echo boot >>boots"]})
+        board, events = self.complete(boot={"method": "command", "command": ["sh", "-c", "echo boot >>boots"]})
         self.assertEqual([event["boot_id"] for event in of(events, "leg")], ["boot-2", "boot-3", "boot-4"])
         self.assertEqual(len(of(events, "proved")), 3)
         self.assertEqual(read(board.directory, "boots"), "up\nboot\nboot\nboot\n")
         self.assertIn("wait for a new boot", of(events, "note")[0]["text"])
 
+    def test_boot_that_fails_in_a_leg(self):
+        """Its last words, which have no newline, are in the fault."""
+        command = "echo boot >>boots; [ $(wc -l <boots) -lt 3 ] || { printf 'no kernel there'; exit 7; }"
+        _, _, events = self.events_of(boot={"method": "command", "command": ["sh", "-c", command]})
+        fault = self.fault(events)
+        self.assertEqual((fault["code"], fault["stage"]), ("boot-command-failed", "test"))
+        self.assertIn("exit status 7: no kernel there", fault["detail"])
+        self.assertEqual(len(of(events, "test-finished")), 1)
+
     def test_power_cycle(self):
-        board, events = self.board_of_files(power={"cycle": ["sh", "-c", "echo cycle >>boots"]})
+        board, events = self.complete(power={"cycle": ["sh", "-c", "echo cycle >>boots"]})
         self.assertEqual([event["boot_id"] for event in of(events, "leg")], ["boot-1", "boot-2", "boot-3"])
         self.assertEqual(read(board.directory, "boots"), "up\ncycle\ncycle\n")
 
     def test_nothing_can_start_it_again(self):
-        _, events = self.board_of_files()
+        _, events = self.complete()
         self.assertEqual(len(of(events, "leg")), 1)
         self.assertEqual(len(of(events, "note")), 1)
         self.assertIn("run in that kernel", of(events, "note")[0]["text"])
