@@ -167,7 +167,7 @@ DATA(MVN)
 	}
 
 const struct arm_row arm_data_rows[] = {
-	ROW(AND),      ROW(EOR),      ROW(SUB), ROW(RSB), ROW(ADD), ROW(ADC), ROW(SBC),
-	ROW(RSC),      TEST_ROW(TST), TEST_ROW(TEQ), TEST_ROW(CMP), TEST_ROW(CMN), ROW(ORR),
-	ROW(MOV),      ROW(BIC),      ROW(MVN), {0, 0, NULL},
+	ROW(AND), ROW(EOR), ROW(SUB),      ROW(RSB),      ROW(ADD),      ROW(ADC),
+	ROW(SBC), ROW(RSC), TEST_ROW(TST), TEST_ROW(TEQ), TEST_ROW(CMP), TEST_ROW(CMN),
+	ROW(ORR), ROW(MOV), ROW(BIC),      ROW(MVN),      {0, 0, NULL},
 };

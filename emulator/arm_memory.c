@@ -121,8 +121,7 @@ static enum exec store_register(struct cpu *cpu, uint32_t insn)
 /* Halfwords, signed bytes and double words: the offset is a register or eight bits. */
 ALWAYS_INLINE struct place place_of_extra(const struct cpu *cpu, uint32_t insn)
 {
-	uint32_t offset =
-		insn & BYTE ? (insn >> 4 & 0xf0) | (insn & 0xf) : cpu->r[RM(insn)];
+	uint32_t offset = insn & BYTE ? (insn >> 4 & 0xf0) | (insn & 0xf) : cpu->r[RM(insn)];
 
 	return place_of(cpu, insn, offset);
 }
@@ -276,18 +275,11 @@ static enum exec load_block(struct cpu *cpu, uint32_t insn)
 }
 
 const struct arm_row arm_memory_rows[] = {
-	{0x0fb000f0, 0x01000090, swap},
-	{0x0e1000f0, 0x000000b0, store_half},
-	{0x0e1000f0, 0x000000d0, load_double},
-	{0x0e1000f0, 0x000000f0, store_double},
-	{0x0e1000f0, 0x001000b0, load_extra},
-	{0x0e1000f0, 0x001000d0, load_extra},
-	{0x0e1000f0, 0x001000f0, load_extra},
-	{0x0e100000, 0x04000000, store_immediate},
-	{0x0e100000, 0x04100000, load_immediate},
-	{0x0e100010, 0x06000000, store_register},
-	{0x0e100010, 0x06100000, load_register},
-	{0x0e100000, 0x08000000, store_block},
-	{0x0e100000, 0x08100000, load_block},
-	{0, 0, NULL},
+	{0x0fb000f0, 0x01000090, swap},           {0x0e1000f0, 0x000000b0, store_half},
+	{0x0e1000f0, 0x000000d0, load_double},    {0x0e1000f0, 0x000000f0, store_double},
+	{0x0e1000f0, 0x001000b0, load_extra},     {0x0e1000f0, 0x001000d0, load_extra},
+	{0x0e1000f0, 0x001000f0, load_extra},     {0x0e100000, 0x04000000, store_immediate},
+	{0x0e100000, 0x04100000, load_immediate}, {0x0e100010, 0x06000000, store_register},
+	{0x0e100010, 0x06100000, load_register},  {0x0e100000, 0x08000000, store_block},
+	{0x0e100000, 0x08100000, load_block},     {0, 0, NULL},
 };

@@ -45,8 +45,8 @@ static enum exec multiply_long(struct cpu *cpu, uint32_t insn)
 		result += long_register(cpu, insn);
 	set_long_register(cpu, insn, result);
 	if (insn & SET_FLAGS)
-		cpu->cpsr = (cpu->cpsr & ~(PSR_N | PSR_Z)) |
-		            ((uint32_t)(result >> 32) & PSR_N) | (result ? 0 : PSR_Z);
+		cpu->cpsr = (cpu->cpsr & ~(PSR_N | PSR_Z)) | ((uint32_t)(result >> 32) & PSR_N) |
+		            (result ? 0 : PSR_Z);
 	return EXEC_OK;
 }
 
@@ -141,14 +141,9 @@ static enum exec clz(struct cpu *cpu, uint32_t insn)
 }
 
 const struct arm_row arm_multiply_rows[] = {
-	{0x0fc000f0, 0x00000090, multiply},
-	{0x0f8000f0, 0x00800090, multiply_long},
-	{0x0ff00090, 0x01000080, smla},
-	{0x0ff000b0, 0x01200080, smlaw},
-	{0x0ff000b0, 0x012000a0, smulw},
-	{0x0ff00090, 0x01400080, smlal},
-	{0x0ff00090, 0x01600080, smul},
-	{0x0f9000f0, 0x01000050, saturating},
-	{0x0ff000f0, 0x01600010, clz},
-	{0, 0, NULL},
+	{0x0fc000f0, 0x00000090, multiply}, {0x0f8000f0, 0x00800090, multiply_long},
+	{0x0ff00090, 0x01000080, smla},     {0x0ff000b0, 0x01200080, smlaw},
+	{0x0ff000b0, 0x012000a0, smulw},    {0x0ff00090, 0x01400080, smlal},
+	{0x0ff00090, 0x01600080, smul},     {0x0f9000f0, 0x01000050, saturating},
+	{0x0ff000f0, 0x01600010, clz},      {0, 0, NULL},
 };

@@ -14,8 +14,8 @@
 
 static enum exec shift(struct cpu *cpu, uint32_t insn)
 {
-	struct shifted result = shift_immediate(cpu->r[S(insn)], insn >> 11 & 3, IMM5(insn),
-	                                        carry_of(cpu));
+	struct shifted result =
+		shift_immediate(cpu->r[S(insn)], insn >> 11 & 3, IMM5(insn), carry_of(cpu));
 
 	cpu->r[D(insn)] = result.value;
 	set_nzc(cpu, result.value, result.carry);
@@ -60,8 +60,8 @@ static enum exec subtract_immediate(struct cpu *cpu, uint32_t insn)
 /* Shifts by register: LSL, LSR, ASR, ROR of the ALU group. */
 static void shift_register(struct cpu *cpu, uint32_t insn, enum shift_kind kind)
 {
-	struct shifted result = shift_by(cpu->r[D(insn)], kind, cpu->r[S(insn)] & 0xff,
-	                                 carry_of(cpu));
+	struct shifted result =
+		shift_by(cpu->r[D(insn)], kind, cpu->r[S(insn)] & 0xff, carry_of(cpu));
 
 	cpu->r[D(insn)] = result.value;
 	set_nzc(cpu, result.value, result.carry);
@@ -203,7 +203,7 @@ static enum exec load_word(struct cpu *cpu, unsigned rd, uint32_t address)
 static enum exec store_word(struct cpu *cpu, unsigned rd, uint32_t address)
 {
 	return mem_store32(cpu->mem, address, cpu->user_shift, cpu->r[rd]) ? EXEC_OK
-	                                                                    : EXEC_DATA_ABORT;
+	                                                                   : EXEC_DATA_ABORT;
 }
 
 static enum exec load_literal(struct cpu *cpu, uint32_t insn)
@@ -211,7 +211,16 @@ static enum exec load_literal(struct cpu *cpu, uint32_t insn)
 	return load_word(cpu, D8(insn), (cpu->r[15] & ~3u) + 4 * IMM8(insn));
 }
 
-enum kind { KIND_STR, KIND_STRH, KIND_STRB, KIND_LDRSB, KIND_LDR, KIND_LDRH, KIND_LDRB, KIND_LDRSH };
+enum kind {
+	KIND_STR,
+	KIND_STRH,
+	KIND_STRB,
+	KIND_LDRSB,
+	KIND_LDR,
+	KIND_LDRH,
+	KIND_LDRB,
+	KIND_LDRSH
+};
 
 static enum exec transfer(struct cpu *cpu, enum kind kind, unsigned rd, uint32_t address)
 {
@@ -306,8 +315,7 @@ static enum exec move_stack(struct cpu *cpu, uint32_t insn)
 static bool store_list(struct cpu *cpu, uint32_t list, uint32_t address)
 {
 	for (; list; list &= list - 1) {
-		if (!mem_store32(cpu->mem, address, cpu->user_shift,
-		                 cpu->r[__builtin_ctz(list)]))
+		if (!mem_store32(cpu->mem, address, cpu->user_shift, cpu->r[__builtin_ctz(list)]))
 			return false;
 		address += 4;
 	}

@@ -10,15 +10,15 @@ struct bus;
 struct cache;
 
 struct mem {
-	struct bus *bus;   /* borrowed */
-	struct cache *d;   /* NULL: no D-cache, memory is coherent */
-	struct cache *i;   /* NULL: no I-cache */
+	struct bus *bus;            /* borrowed */
+	struct cache *d;            /* NULL: no D-cache, memory is coherent */
+	struct cache *i;            /* NULL: no I-cache */
 	uint32_t fetch_line;        /* virtual line whose words are below, or FETCH_NONE */
 	const uint8_t *fetch_bytes; /* 32 bytes: in the I-cache, or in RAM */
 	struct fault data_fault;    /* of the access that failed last */
 	struct fault fetch_fault;
-	uint32_t dfsr, ifsr, far;   /* what CP15 shows */
-	uint32_t cache_type;        /* likewise; set by who made the caches */
+	uint32_t dfsr, ifsr, far; /* what CP15 shows */
+	uint32_t cache_type;      /* likewise; set by who made the caches */
 	struct mmu mmu;
 };
 

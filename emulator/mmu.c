@@ -66,8 +66,7 @@ static void recompute_rights(struct mmu *mmu)
 		struct tlb_entry *entry = &mmu->tlb[i];
 
 		if (entry->tag != TLB_EMPTY)
-			entry->allow =
-				mmu_allow(mmu->dacr, mmu->control, entry->domain, entry->ap);
+			entry->allow = mmu_allow(mmu->dacr, mmu->control, entry->domain, entry->ap);
 	}
 }
 
