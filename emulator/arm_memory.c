@@ -211,7 +211,7 @@ ALWAYS_INLINE struct place place_of_block(const struct cpu *cpu, uint32_t insn)
 	uint32_t rn = cpu->r[RN(insn)];
 	uint32_t lowest = insn & UP ? rn : rn - bytes;
 
-	if (!(insn & PRE) != !(insn & UP))
+	if (!(insn & PRE) == !(insn & UP))
 		lowest += 4;
 	return (struct place){.address = lowest,
 	                      .base = insn & UP ? rn + bytes : rn - bytes,
