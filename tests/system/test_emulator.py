@@ -75,7 +75,7 @@ class Emulator(unittest.TestCase):
         return {f"{r['test']} {r['cell']}": r["class"] for r in self.records(console, "cell") if r["verdict"] != "pass"}
 
     def test_stock_on_vivt(self):
-        console = self.emulate("--mode", "vivt", tests=["run", "--seed", "1"])
+        console = self.emulate("--mode", "vivt", tests=["run", "--iterations", "1"])
         self.assertIn("CPU: VIVT data cache, VIVT instruction cache", console)
         self.assertEqual(len(self.verdicts(console)), 8, console[-2000:])
         unknown = [cell for cell in self.bad_cells(console) if not cell.startswith(KNOWN)]
@@ -84,7 +84,7 @@ class Emulator(unittest.TestCase):
         self.assertGreater(control["bad"], 0, "no stale code: the I-cache holds nothing of its own")
 
     def test_stock_without_caches(self):
-        console = self.emulate("--mode", "off", tests=["run", "--seed", "1"])
+        console = self.emulate("--mode", "off", tests=["run", "--iterations", "1"])
         self.assertEqual(set(self.verdicts(console).values()), {"pass"}, self.verdicts(console))
         self.assertEqual(len(self.verdicts(console)), 8)
         self.assertEqual(self.bad_cells(console), {})
