@@ -1,0 +1,292 @@
+/* ARM state: loads and stores. The base register is written only when nothing has aborted. */
+#include "arm_insn.h"
+#include "mem.h"
+
+#include <stddef.h>
+
+#define PRE       0x01000000u
+#define UP        0x00800000u
+#define BYTE      0x00400000u
+#define WRITEBACK 0x00200000u
+#define LOAD      0x00100000u
+#define USER_BANK 0x00400000u /* of LDM and STM: ^ */
+
+struct place {
+	uint32_t address, base; /* base: what Rn becomes if it is written */
+	bool write_base;
+};
+
+ALWAYS_INLINE struct place place_of(const struct cpu *cpu, uint32_t insn, uint32_t offset)
+{
+	uint32_t rn = cpu->r[RN(insn)];
+	uint32_t moved = insn & UP ? rn + offset : rn - offset;
+
+	return (struct place){.address = insn & PRE ? moved : rn,
+	                      .base = moved,
+	                      .write_base = !(insn & PRE) || (insn & WRITEBACK)};
+}
+
+ALWAYS_INLINE void finish(struct cpu *cpu, uint32_t insn, const struct place *place)
+{
+	if (place->write_base)
+		cpu->r[RN(insn)] = place->base;
+}
+
+/* Post-indexed with the write-back bit is LDRT and STRT: with user rights. */
+ALWAYS_INLINE uint32_t rights_of(const struct cpu *cpu, uint32_t insn)
+{
+	return (insn & (PRE | WRITEBACK)) == WRITEBACK ? 2 : cpu->user_shift;
+}
+
+/* A word at an odd address arrives rotated, if it does not fault. */
+ALWAYS_INLINE bool load_rotated(struct cpu *cpu, uint32_t address, uint32_t rights, uint32_t *value)
+{
+	if (!mem_load32(cpu->mem, address, rights, value))
+		return false;
+	if (address & 3)
+		*value = rotate_right(*value, 8 * (address & 3));
+	return true;
+}
+
+ALWAYS_INLINE enum exec load_single(struct cpu *cpu, uint32_t insn, uint32_t offset)
+{
+	struct place place = place_of(cpu, insn, offset);
+	uint32_t rights = rights_of(cpu, insn);
+	uint32_t value;
+	bool done;
+
+	if (insn & BYTE)
+		done = mem_load8(cpu->mem, place.address, rights, &value);
+	else
+		done = load_rotated(cpu, place.address, rights, &value);
+	if (!done)
+		return EXEC_DATA_ABORT;
+	finish(cpu, insn, &place);
+	if (RD(insn) == 15)
+		cpu_branch_exchange(cpu, value);
+	else
+		cpu->r[RD(insn)] = value;
+	return EXEC_OK;
+}
+
+/* The PC is stored as its address + 12. */
+ALWAYS_INLINE uint32_t stored_value(const struct cpu *cpu, unsigned n)
+{
+	return cpu->r[n] + (n == 15 ? 4 : 0);
+}
+
+ALWAYS_INLINE enum exec store_single(struct cpu *cpu, uint32_t insn, uint32_t offset)
+{
+	struct place place = place_of(cpu, insn, offset);
+	uint32_t rights = rights_of(cpu, insn);
+	uint32_t value = stored_value(cpu, RD(insn));
+	bool done;
+
+	if (insn & BYTE)
+		done = mem_store8(cpu->mem, place.address, rights, value);
+	else
+		done = mem_store32(cpu->mem, place.address, rights, value);
+	if (!done)
+		return EXEC_DATA_ABORT;
+	finish(cpu, insn, &place);
+	return EXEC_OK;
+}
+
+ALWAYS_INLINE uint32_t shifted_offset(const struct cpu *cpu, uint32_t insn)
+{
+	return shift_immediate(cpu->r[RM(insn)], insn >> 5 & 3, insn >> 7 & 31, carry_of(cpu))
+	        .value;
+}
+
+static enum exec load_immediate(struct cpu *cpu, uint32_t insn)
+{
+	return load_single(cpu, insn, insn & 0xfff);
+}
+
+static enum exec load_register(struct cpu *cpu, uint32_t insn)
+{
+	return load_single(cpu, insn, shifted_offset(cpu, insn));
+}
+
+static enum exec store_immediate(struct cpu *cpu, uint32_t insn)
+{
+	return store_single(cpu, insn, insn & 0xfff);
+}
+
+static enum exec store_register(struct cpu *cpu, uint32_t insn)
+{
+	return store_single(cpu, insn, shifted_offset(cpu, insn));
+}
+
+/* Halfwords, signed bytes and double words: the offset is a register or eight bits. */
+ALWAYS_INLINE struct place place_of_extra(const struct cpu *cpu, uint32_t insn)
+{
+	uint32_t offset = insn & BYTE ? (insn >> 4 & 0xf0) | (insn & 0xf) : cpu->r[RM(insn)];
+
+	return place_of(cpu, insn, offset);
+}
+
+static enum exec load_extra(struct cpu *cpu, uint32_t insn)
+{
+	struct place place = place_of_extra(cpu, insn);
+	bool is_half = insn & 0x20;
+	uint32_t value;
+	bool done;
+
+	if (is_half)
+		done = mem_load16(cpu->mem, place.address, cpu->user_shift, &value);
+	else
+		done = mem_load8(cpu->mem, place.address, cpu->user_shift, &value);
+	if (!done)
+		return EXEC_DATA_ABORT;
+	if (insn & 0x40)
+		value = (uint32_t)(is_half ? (int32_t)(int16_t)value : (int32_t)(int8_t)value);
+	finish(cpu, insn, &place);
+	cpu->r[RD(insn)] = value;
+	return EXEC_OK;
+}
+
+static enum exec store_half(struct cpu *cpu, uint32_t insn)
+{
+	struct place place = place_of_extra(cpu, insn);
+
+	if (!mem_store16(cpu->mem, place.address, cpu->user_shift, stored_value(cpu, RD(insn))))
+		return EXEC_DATA_ABORT;
+	finish(cpu, insn, &place);
+	return EXEC_OK;
+}
+
+static enum exec load_double(struct cpu *cpu, uint32_t insn)
+{
+	struct place place = place_of_extra(cpu, insn);
+	uint32_t low, high;
+
+	if (RD(insn) & 1)
+		return EXEC_UNDEFINED;
+	if (!mem_aligned8(cpu->mem, place.address) ||
+	    !mem_load32(cpu->mem, place.address, cpu->user_shift, &low) ||
+	    !mem_load32(cpu->mem, place.address + 4, cpu->user_shift, &high))
+		return EXEC_DATA_ABORT;
+	finish(cpu, insn, &place);
+	cpu->r[RD(insn)] = low;
+	if (RD(insn) == 14)
+		cpu_branch_exchange(cpu, high);
+	else
+		cpu->r[RD(insn) + 1] = high;
+	return EXEC_OK;
+}
+
+static enum exec store_double(struct cpu *cpu, uint32_t insn)
+{
+	struct place place = place_of_extra(cpu, insn);
+
+	if (RD(insn) & 1)
+		return EXEC_UNDEFINED;
+	if (!mem_aligned8(cpu->mem, place.address) ||
+	    !mem_store32(cpu->mem, place.address, cpu->user_shift, cpu->r[RD(insn)]) ||
+	    !mem_store32(cpu->mem, place.address + 4, cpu->user_shift,
+	                 stored_value(cpu, RD(insn) + 1)))
+		return EXEC_DATA_ABORT;
+	finish(cpu, insn, &place);
+	return EXEC_OK;
+}
+
+static enum exec swap(struct cpu *cpu, uint32_t insn)
+{
+	uint32_t address = cpu->r[RN(insn)];
+	uint32_t stored = cpu->r[RM(insn)];
+	uint32_t value;
+
+	if (insn & BYTE) {
+		if (!mem_load8(cpu->mem, address, cpu->user_shift, &value) ||
+		    !mem_store8(cpu->mem, address, cpu->user_shift, stored))
+			return EXEC_DATA_ABORT;
+	} else if (!load_rotated(cpu, address, cpu->user_shift, &value) ||
+	           !mem_store32(cpu->mem, address, cpu->user_shift, stored)) {
+		return EXEC_DATA_ABORT;
+	}
+	cpu->r[RD(insn)] = value;
+	return EXEC_OK;
+}
+
+/* Lowest address of a block transfer, and what the base becomes. */
+ALWAYS_INLINE struct place place_of_block(const struct cpu *cpu, uint32_t insn)
+{
+	uint32_t bytes = 4 * (uint32_t)__builtin_popcount(insn & 0xffff);
+	uint32_t rn = cpu->r[RN(insn)];
+	uint32_t lowest = insn & UP ? rn : rn - bytes;
+
+	if (!(insn & PRE) == !(insn & UP))
+		lowest += 4;
+	return (struct place){.address = lowest,
+	                      .base = insn & UP ? rn + bytes : rn - bytes,
+	                      .write_base = insn & WRITEBACK};
+}
+
+static enum exec store_block(struct cpu *cpu, uint32_t insn)
+{
+	struct place place = place_of_block(cpu, insn);
+
+	for (uint32_t list = insn & 0xffff; list; list &= list - 1) {
+		unsigned n = (unsigned)__builtin_ctz(list);
+		uint32_t value = stored_value(cpu, n);
+
+		if (insn & USER_BANK && n != 15)
+			value = *cpu_user_reg(cpu, n);
+		if (!mem_store32(cpu->mem, place.address, cpu->user_shift, value))
+			return EXEC_DATA_ABORT;
+		place.address += 4;
+	}
+	finish(cpu, insn, &place);
+	return EXEC_OK;
+}
+
+/* LDM ^ with the PC in its list: also the return from an exception. */
+static enum exec load_pc(struct cpu *cpu, uint32_t insn, uint32_t target)
+{
+	const uint32_t *spsr;
+
+	if (!(insn & USER_BANK)) {
+		cpu_branch_exchange(cpu, target);
+		return EXEC_OK;
+	}
+	spsr = cpu_spsr(cpu);
+	if (!spsr || !cpu_set_cpsr(cpu, *spsr))
+		return cpu_stop(cpu, "LDM ^ with an SPSR that names no mode");
+	cpu->next_pc = target & (cpu->cpsr & PSR_T ? ~1u : ~3u);
+	return EXEC_OK;
+}
+
+static enum exec load_block(struct cpu *cpu, uint32_t insn)
+{
+	struct place place = place_of_block(cpu, insn);
+	bool user_bank = (insn & USER_BANK) && !(insn & 0x8000);
+	uint32_t values[16];
+
+	values[15] = 0;
+	for (uint32_t list = insn & 0xffff; list; list &= list - 1) {
+		unsigned n = (unsigned)__builtin_ctz(list);
+
+		if (!mem_load32(cpu->mem, place.address, cpu->user_shift, &values[n]))
+			return EXEC_DATA_ABORT;
+		place.address += 4;
+	}
+	finish(cpu, insn, &place);
+	for (uint32_t list = insn & 0x7fff; list; list &= list - 1) {
+		unsigned n = (unsigned)__builtin_ctz(list);
+
+		/* cppcheck-suppress uninitvar ; the loop above wrote what this list has */
+		*(user_bank ? cpu_user_reg(cpu, n) : &cpu->r[n]) = values[n];
+	}
+	return insn & 0x8000 ? load_pc(cpu, insn, values[15]) : EXEC_OK;
+}
+
+const struct arm_row arm_memory_rows[] = {
+	{0x0fb000f0, 0x01000090, swap},           {0x0e1000f0, 0x000000b0, store_half},
+	{0x0e1000f0, 0x000000d0, load_double},    {0x0e1000f0, 0x000000f0, store_double},
+	{0x0e1000f0, 0x001000b0, load_extra},     {0x0e1000f0, 0x001000d0, load_extra},
+	{0x0e1000f0, 0x001000f0, load_extra},     {0x0e100000, 0x04000000, store_immediate},
+	{0x0e100000, 0x04100000, load_immediate}, {0x0e100010, 0x06000000, store_register},
+	{0x0e100010, 0x06100000, load_register},  {0x0e100000, 0x08000000, store_block},
+	{0x0e100000, 0x08100000, load_block},     {0, 0, NULL},
+};

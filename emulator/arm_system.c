@@ -1,0 +1,191 @@
+/* ARM state: branches, status registers, coprocessors; and the table that finds an instruction. */
+#include "arm_insn.h"
+#include "cp15.h"
+#include "host.h"
+#include "mem.h"
+
+#include <stddef.h>
+
+static enum exec branch(struct cpu *cpu, uint32_t insn)
+{
+	int32_t offset = (int32_t)(insn << 8) >> 6;
+	uint32_t target = cpu->r[15] + (uint32_t)offset;
+
+	if (insn & 0x01000000)
+		cpu->r[14] = cpu->pc + 4;
+	else if (target == cpu->pc && (cpu->cpsr & PSR_I))
+		return EXEC_HALT;
+	cpu->next_pc = target;
+	return EXEC_OK;
+}
+
+/* BX; BXJ without Jazelle is the same. */
+static enum exec branch_exchange(struct cpu *cpu, uint32_t insn)
+{
+	cpu_branch_exchange(cpu, cpu->r[RM(insn)]);
+	return EXEC_OK;
+}
+
+static enum exec branch_link_exchange(struct cpu *cpu, uint32_t insn)
+{
+	uint32_t target = cpu->r[RM(insn)];
+
+	cpu->r[14] = cpu->pc + 4;
+	cpu_branch_exchange(cpu, target);
+	return EXEC_OK;
+}
+
+static enum exec breakpoint(struct cpu *cpu, uint32_t insn)
+{
+	(void)cpu;
+	(void)insn;
+	return EXEC_PREFETCH_ABORT;
+}
+
+static enum exec software_interrupt(struct cpu *cpu, uint32_t insn)
+{
+	(void)cpu;
+	(void)insn;
+	return EXEC_SWI;
+}
+
+#define OF_SPSR 0x00400000u
+
+static enum exec status_to_register(struct cpu *cpu, uint32_t insn)
+{
+	const uint32_t *spsr = insn & OF_SPSR ? cpu_spsr(cpu) : NULL;
+
+	cpu->r[RD(insn)] = spsr ? *spsr : cpu->cpsr; /* a mode without an SPSR shows the CPSR */
+	return EXEC_OK;
+}
+
+static enum exec write_status(struct cpu *cpu, uint32_t insn, uint32_t value)
+{
+	uint32_t mask = 0;
+	uint32_t *spsr;
+
+	for (unsigned field = 0; field < 4; field++) {
+		if (insn & 0x10000u << field)
+			mask |= 0xffu << 8 * field;
+	}
+	if (insn & OF_SPSR) {
+		spsr = cpu_spsr(cpu);
+		if (spsr)
+			*spsr = (*spsr & ~mask) | (value & mask);
+		return EXEC_OK;
+	}
+	/* User mode has the flags only; the state bit is for BX. */
+	mask &= cpu->user_shift ? 0xf8000000u : 0xf80000dfu;
+	if (!cpu_set_cpsr(cpu, (cpu->cpsr & ~mask) | (value & mask)))
+		return cpu_stop(cpu, "MSR of 0x%08x, which names no mode", value);
+	return EXEC_OK;
+}
+
+static enum exec register_to_status(struct cpu *cpu, uint32_t insn)
+{
+	return write_status(cpu, insn, cpu->r[RM(insn)]);
+}
+
+static enum exec immediate_to_status(struct cpu *cpu, uint32_t insn)
+{
+	return write_status(cpu, insn, rotate_right(insn & 0xff, insn >> 7 & 0x1e));
+}
+
+/* MRC and MCR. There is CP15 for privileged code and no other coprocessor: Linux then finds no VFP. */
+static enum exec coprocessor_register(struct cpu *cpu, uint32_t insn)
+{
+	struct cp15_op op = {.opc1 = insn >> 21 & 7,
+	                     .crn = insn >> 16 & 15,
+	                     .crm = insn & 15,
+	                     .opc2 = insn >> 5 & 7};
+	enum exec result;
+	uint32_t value;
+
+	if ((insn >> 8 & 15) != 15 || cpu->user_shift)
+		return EXEC_UNDEFINED;
+	if (!(insn & 0x00100000))
+		return cp15_write(cpu, op, cpu->r[RD(insn)]);
+	result = cp15_read(cpu, op, &value);
+	if (result != EXEC_OK)
+		return result;
+	if (RD(insn) == 15)
+		cpu->cpsr = (cpu->cpsr & 0x0fffffff) | (value & 0xf0000000);
+	else
+		cpu->r[RD(insn)] = value;
+	return EXEC_OK;
+}
+
+enum exec arm_undefined(struct cpu *cpu, uint32_t insn)
+{
+	(void)cpu;
+	(void)insn;
+	return EXEC_UNDEFINED;
+}
+
+enum exec arm_unconditional(struct cpu *cpu, uint32_t insn)
+{
+	if ((insn & 0x0e000000) == 0x0a000000) { /* BLX; bit 24 is bit 1 of the target */
+		int32_t offset = (int32_t)(insn << 8) >> 6;
+
+		cpu->r[14] = cpu->pc + 4;
+		cpu_branch_exchange(cpu, (cpu->r[15] + (uint32_t)offset + (insn >> 23 & 2)) | 1);
+		return EXEC_OK;
+	}
+	if ((insn & 0x0d70f000) == 0x0550f000) /* PLD, which this core ignores */
+		return EXEC_OK;
+	return EXEC_UNDEFINED;
+}
+
+const struct arm_row arm_system_rows[] = {
+	{0x0fb000f0, 0x01000000, status_to_register},
+	{0x0fb000f0, 0x01200000, register_to_status},
+	{0x0fb00000, 0x03200000, immediate_to_status},
+	{0x0ff000f0, 0x01200010, branch_exchange},
+	{0x0ff000f0, 0x01200020, branch_exchange},
+	{0x0ff000f0, 0x01200030, branch_link_exchange},
+	{0x0ff000f0, 0x01200070, breakpoint},
+	{0x0e000000, 0x0a000000, branch},
+	{0x0f000010, 0x0e000010, coprocessor_register},
+	{0x0f000000, 0x0f000000, software_interrupt},
+	{0, 0, NULL},
+};
+
+static arm_fn *decode_table[4096];
+
+/* The bits that choose, and where they are in the instruction. */
+static arm_fn *decode(uint32_t insn)
+{
+	static const struct arm_row *const tables[] = {arm_multiply_rows, arm_memory_rows,
+	                                               arm_system_rows, arm_data_rows};
+
+	for (unsigned t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {
+		for (const struct arm_row *row = tables[t]; row->run; row++) {
+			if ((insn & row->mask) == row->value)
+				return row->run;
+		}
+	}
+	return arm_undefined;
+}
+
+void arm_init(void)
+{
+	for (uint32_t i = 0; i < 4096; i++)
+		/* cppcheck-suppress AssignmentAddressToInteger ; it is a table of functions */
+		decode_table[i] = decode((i & 0xff0) << 16 | (i & 0xf) << 4);
+}
+
+enum exec arm_step(struct cpu *cpu)
+{
+	struct mem *mem = cpu->mem;
+	uint32_t pc = cpu->pc;
+	uint32_t insn;
+
+	if ((pc & ~31u) != mem->fetch_line && !mem_fetch_line(mem, pc, cpu->user_shift))
+		return EXEC_PREFETCH_ABORT;
+	insn = host_read(mem->fetch_bytes + (pc & 28), 4);
+	cpu->r[15] = pc + 8;
+	cpu->next_pc = pc + 4;
+	if (!(cpu_conditions[insn >> 28] >> (cpu->cpsr >> 28) & 1))
+		return insn >> 28 == 15 ? arm_unconditional(cpu, insn) : EXEC_OK;
+	return decode_table[(insn >> 16 & 0xff0) | (insn >> 4 & 0xf)](cpu, insn);
+}

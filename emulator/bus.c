@@ -1,0 +1,100 @@
+#include "bus.h"
+
+#include "common/err.h"
+#include "common/xalloc.h"
+#include "host.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct bus {
+	uint8_t *ram; /* owned */
+	uint32_t ram_bytes;
+	unsigned devices;
+	unsigned last; /* index of the device that was touched last */
+	struct bus_device device[BUS_DEVICES];
+};
+
+struct bus *bus_new(uint32_t ram_bytes, struct err *err)
+{
+	struct bus *bus;
+
+	if (ram_bytes == 0 || ram_bytes > BUS_RAM_MAX || ram_bytes % (1u << 20) != 0) {
+		(void)err_set(err, ERR_INVALID,
+		              "RAM of %u bytes: the board takes 1 to %u MiB, whole MiB only",
+		              ram_bytes, BUS_RAM_MAX >> 20);
+		return NULL;
+	}
+	bus = xcalloc(1, sizeof(*bus));
+	bus->ram = xcalloc(1, ram_bytes);
+	bus->ram_bytes = ram_bytes;
+	return bus;
+}
+
+void bus_free(struct bus *bus)
+{
+	if (!bus)
+		return;
+	free(bus->ram);
+	free(bus);
+}
+
+void bus_attach(struct bus *bus, const struct bus_device *device)
+{
+	assert(bus->devices < BUS_DEVICES);
+	bus->device[bus->devices++] = *device;
+}
+
+uint8_t *bus_ram(const struct bus *bus, uint32_t address, uint32_t len)
+{
+	if (address >= bus->ram_bytes || len > bus->ram_bytes - address)
+		return NULL;
+	return bus->ram + address;
+}
+
+uint32_t bus_ram_bytes(const struct bus *bus)
+{
+	return bus->ram_bytes;
+}
+
+static const struct bus_device *device_at(struct bus *bus, uint32_t address)
+{
+	const struct bus_device *device = &bus->device[bus->last];
+
+	if (address - device->base < device->size)
+		return device;
+	for (unsigned i = 0; i < bus->devices; i++) {
+		device = &bus->device[i];
+		if (address - device->base < device->size) {
+			bus->last = i;
+			return device;
+		}
+	}
+	return NULL;
+}
+
+uint32_t bus_read(struct bus *bus, uint32_t address, unsigned bytes)
+{
+	const uint8_t *ram = bus_ram(bus, address, bytes);
+	const struct bus_device *device;
+
+	if (ram)
+		return host_read(ram, bytes);
+	device = device_at(bus, address);
+	return device ? device->read(device->device, address - device->base, bytes) : 0;
+}
+
+void bus_write(struct bus *bus, uint32_t address, unsigned bytes, uint32_t value)
+{
+	uint8_t *ram = bus_ram(bus, address, bytes);
+	const struct bus_device *device;
+
+	if (ram) {
+		host_write(ram, bytes, value);
+		return;
+	}
+	device = device_at(bus, address);
+	if (device)
+		device->write(device->device, address - device->base, bytes, value);
+}

@@ -1,0 +1,229 @@
+#include "cache.h"
+
+#include "bus.h"
+#include "common/err.h"
+#include "common/xalloc.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool power_of_two(uint32_t n)
+{
+	return n && !(n & (n - 1));
+}
+
+static uint32_t lines_of(const struct cache *cache)
+{
+	return cache->sets * cache->config.ways;
+}
+
+struct cache *cache_new(struct bus *bus, const struct cache_config *config, struct err *err)
+{
+	struct cache *cache;
+	uint32_t lines = config->bytes / CACHE_LINE;
+
+	if (!power_of_two(config->bytes) || config->bytes < 1024 || config->bytes > (128u << 10)) {
+		(void)err_set(err, ERR_INVALID,
+		              "cache of %u bytes: a power of two from 1 KiB to 128 KiB is needed",
+		              config->bytes);
+		return NULL;
+	}
+	if (!power_of_two(config->ways) || config->ways > CACHE_WAYS_MAX || config->ways > lines) {
+		(void)err_set(err, ERR_INVALID,
+		              "cache with %u ways: a power of two up to %u, and at most one a line",
+		              config->ways, CACHE_WAYS_MAX);
+		return NULL;
+	}
+	cache = xcalloc(1, sizeof(*cache));
+	cache->bus = bus;
+	cache->config = *config;
+	cache->sets = lines / config->ways;
+	cache->round_robin = config->replacement == REPLACE_ROUND_ROBIN;
+	/* The generator must not start at 0; an odd constant keeps near seeds apart. */
+	cache->random = (config->seed + 1) * 0x9e3779b97f4a7c15u;
+	if (!cache->random)
+		cache->random = 1;
+	cache->tag = xcalloc(lines, sizeof(*cache->tag));
+	cache->pa = xcalloc(lines, sizeof(*cache->pa));
+	cache->dirty = xcalloc(lines, sizeof(*cache->dirty));
+	cache->next_way = xcalloc(cache->sets, sizeof(*cache->next_way));
+	cache->last_way = xcalloc(cache->sets, sizeof(*cache->last_way));
+	cache->data = xcalloc(lines, CACHE_LINE);
+	return cache;
+}
+
+void cache_free(struct cache *cache)
+{
+	if (!cache)
+		return;
+	free(cache->tag);
+	free(cache->pa);
+	free(cache->dirty);
+	free(cache->next_way);
+	free(cache->last_way);
+	free(cache->data);
+	free(cache);
+}
+
+void cache_set_round_robin(struct cache *cache, bool on)
+{
+	cache->round_robin = on || cache->config.replacement == REPLACE_ROUND_ROBIN;
+}
+
+uint32_t cache_search(struct cache *cache, uint32_t mva)
+{
+	uint32_t set = mva / CACHE_LINE & (cache->sets - 1);
+	uint32_t wanted = (mva & ~(CACHE_LINE - 1)) | 1;
+	const uint32_t *tags = &cache->tag[set * cache->config.ways];
+
+	for (uint32_t way = 0; way < cache->config.ways; way++) {
+		if (tags[way] == wanted) {
+			cache->last_way[set] = (uint8_t)way;
+			return set * cache->config.ways + way;
+		}
+	}
+	return CACHE_MISS;
+}
+
+static uint32_t random_way(struct cache *cache)
+{
+	cache->random ^= cache->random << 13;
+	cache->random ^= cache->random >> 7;
+	cache->random ^= cache->random << 17;
+	return (uint32_t)(cache->random >> 32) & (cache->config.ways - 1);
+}
+
+static uint32_t victim_way(struct cache *cache, uint32_t set)
+{
+	uint32_t way;
+
+	if (cache->config.invalid_first) {
+		for (way = 0; way < cache->config.ways; way++) {
+			if (!cache->tag[set * cache->config.ways + way])
+				return way;
+		}
+	}
+	if (!cache->round_robin)
+		return random_way(cache);
+	way = cache->next_way[set];
+	cache->next_way[set] = (uint8_t)((way + 1) & (cache->config.ways - 1));
+	return way;
+}
+
+static void write_back(struct cache *cache, uint32_t line)
+{
+	uint8_t *memory;
+
+	if (!cache->dirty[line])
+		return;
+	memory = bus_ram(cache->bus, cache->pa[line], CACHE_LINE);
+	assert(memory != NULL); /* only RAM is ever filled from */
+	for (unsigned half = 0; half < 2; half++) {
+		if (cache->dirty[line] & 1u << half) {
+			memcpy(memory + half * CACHE_HALF,
+			       cache_bytes(cache, line) + half * CACHE_HALF, CACHE_HALF);
+			cache->stats.write_backs++;
+		}
+	}
+	cache->dirty[line] = 0;
+	cache->dirty_lines--;
+}
+
+static void drop(struct cache *cache, uint32_t line)
+{
+	if (cache->dirty[line])
+		cache->dirty_lines--;
+	cache->dirty[line] = 0;
+	cache->tag[line] = 0;
+}
+
+uint32_t cache_fill(struct cache *cache, uint32_t mva, uint32_t pa)
+{
+	uint32_t set = mva / CACHE_LINE & (cache->sets - 1);
+	uint32_t way = victim_way(cache, set);
+	uint32_t line = set * cache->config.ways + way;
+	const uint8_t *memory = bus_ram(cache->bus, pa & ~(CACHE_LINE - 1), CACHE_LINE);
+
+	assert(memory != NULL);
+	write_back(cache, line);
+	memcpy(cache_bytes(cache, line), memory, CACHE_LINE);
+	cache->tag[line] = (mva & ~(CACHE_LINE - 1)) | 1;
+	cache->pa[line] = pa & ~(CACHE_LINE - 1);
+	cache->last_way[set] = (uint8_t)way;
+	return line;
+}
+
+void cache_clean_line(struct cache *cache, uint32_t mva)
+{
+	uint32_t line = cache_find(cache, mva);
+
+	cache->stats.line_ops++;
+	if (line != CACHE_MISS)
+		write_back(cache, line);
+}
+
+void cache_invalidate_line(struct cache *cache, uint32_t mva)
+{
+	uint32_t line = cache_find(cache, mva);
+
+	cache->stats.line_ops++;
+	if (line != CACHE_MISS)
+		drop(cache, line);
+}
+
+/* Set in the bits of an address that select it, way in the top bits. */
+static uint32_t index_line(const struct cache *cache, uint32_t set_way)
+{
+	uint32_t set = set_way / CACHE_LINE & (cache->sets - 1);
+	uint32_t way = 0;
+
+	if (cache->config.ways > 1)
+		way = set_way >> (32 - __builtin_ctz(cache->config.ways));
+	return set * cache->config.ways + way;
+}
+
+void cache_clean_index(struct cache *cache, uint32_t set_way)
+{
+	cache->stats.line_ops++;
+	write_back(cache, index_line(cache, set_way));
+}
+
+void cache_invalidate_index(struct cache *cache, uint32_t set_way)
+{
+	cache->stats.line_ops++;
+	drop(cache, index_line(cache, set_way));
+}
+
+void cache_invalidate_all(struct cache *cache)
+{
+	uint32_t lines = lines_of(cache);
+
+	memset(cache->tag, 0, lines * sizeof(*cache->tag));
+	memset(cache->dirty, 0, lines * sizeof(*cache->dirty));
+	cache->dirty_lines = 0;
+	cache->stats.whole_flushes++;
+}
+
+bool cache_test_clean(struct cache *cache)
+{
+	while (cache->dirty_lines) {
+		uint32_t line = cache->rover;
+
+		cache->rover = (cache->rover + 1) % lines_of(cache);
+		if (cache->dirty[line]) {
+			write_back(cache, line);
+			break;
+		}
+	}
+	return cache->dirty_lines == 0;
+}
+
+/* Size as 512 << n, ways as 1 << n, line of 8 words. */
+uint32_t cache_type_bits(const struct cache *cache)
+{
+	uint32_t size = (uint32_t)__builtin_ctz(cache->config.bytes) - 9;
+	uint32_t ways = (uint32_t)__builtin_ctz(cache->config.ways);
+
+	return size << 6 | ways << 3 | 2;
+}

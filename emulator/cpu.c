@@ -1,0 +1,149 @@
+#include "cpu.h"
+
+#include "mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Bit n of a row: the condition holds for NZCV == n. NV (15) never does; in ARM state it means
+ * "another instruction", which arm_step() looks at when the condition failed. */
+const uint16_t cpu_conditions[16] = {
+	0xf0f0, 0x0f0f, 0xcccc, 0x3333, /* EQ NE CS CC */
+	0xff00, 0x00ff, 0xaaaa, 0x5555, /* MI PL VS VC */
+	0x0c0c, 0xf3f3, 0xaa55, 0x55aa, /* HI LS GE LT */
+	0x0a05, 0xf5fa, 0xffff, 0x0000, /* GT LE AL NV */
+};
+
+static int bank_of(uint32_t mode)
+{
+	switch (mode & 0x1f) {
+	case MODE_USR:
+	case MODE_SYS:
+		return BANK_USR;
+	case MODE_FIQ:
+		return BANK_FIQ;
+	case MODE_IRQ:
+		return BANK_IRQ;
+	case MODE_SVC:
+		return BANK_SVC;
+	case MODE_ABT:
+		return BANK_ABT;
+	case MODE_UND:
+		return BANK_UND;
+	default:
+		return -1;
+	}
+}
+
+void cpu_init(struct cpu *cpu, struct mem *mem)
+{
+	arm_init();
+	thumb_init();
+	memset(cpu, 0, sizeof(*cpu));
+	cpu->mem = mem;
+	cpu->cpsr = MODE_SVC | PSR_I | PSR_F;
+}
+
+static void bank_switch(struct cpu *cpu, int from, int to)
+{
+	memcpy(cpu->bank_sp_lr[from], &cpu->r[13], sizeof(cpu->bank_sp_lr[from]));
+	memcpy(&cpu->r[13], cpu->bank_sp_lr[to], sizeof(cpu->bank_sp_lr[to]));
+	if ((from == BANK_FIQ) != (to == BANK_FIQ)) {
+		memcpy(cpu->bank_low[from == BANK_FIQ], &cpu->r[8], sizeof(cpu->bank_low[0]));
+		memcpy(&cpu->r[8], cpu->bank_low[to == BANK_FIQ], sizeof(cpu->bank_low[0]));
+	}
+}
+
+bool cpu_set_cpsr(struct cpu *cpu, uint32_t value)
+{
+	int from = bank_of(cpu->cpsr);
+	int to = bank_of(value);
+
+	if (to < 0)
+		return false;
+	if (from != to)
+		bank_switch(cpu, from, to);
+	if ((cpu->cpsr ^ value) & 0x1f) {
+		cpu->user_shift = (value & 0x1f) == MODE_USR ? 2 : 0;
+		mem_fetch_forget(cpu->mem); /* permissions differ */
+	}
+	cpu->cpsr = value;
+	return true;
+}
+
+uint32_t *cpu_spsr(struct cpu *cpu)
+{
+	int bank = bank_of(cpu->cpsr);
+
+	return bank == BANK_USR ? NULL : &cpu->spsr[bank];
+}
+
+uint32_t *cpu_user_reg(struct cpu *cpu, unsigned n)
+{
+	int bank = bank_of(cpu->cpsr);
+
+	if (bank == BANK_FIQ && n >= 8 && n <= 12)
+		return &cpu->bank_low[0][n - 8];
+	if (bank != BANK_USR && (n == 13 || n == 14))
+		return &cpu->bank_sp_lr[BANK_USR][n - 13];
+	return &cpu->r[n];
+}
+
+enum exec cpu_stop(struct cpu *cpu, const char *fmt, ...)
+{
+	char what[112];
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(what, sizeof(what), fmt, args);
+	va_end(args);
+	(void)snprintf(cpu->stop_text, sizeof(cpu->stop_text), "%s at pc 0x%08x (%s)", what,
+	               cpu->pc, cpu->cpsr & PSR_T ? "Thumb" : "ARM");
+	return EXEC_STOP;
+}
+
+void cpu_branch_exchange(struct cpu *cpu, uint32_t target)
+{
+	if (target & 1) {
+		cpu->cpsr |= PSR_T;
+		cpu->next_pc = target & ~1u;
+	} else {
+		cpu->cpsr &= ~PSR_T;
+		cpu->next_pc = target & ~3u;
+	}
+}
+
+void cpu_poke(struct cpu *cpu)
+{
+	cpu->run_until = 0;
+}
+
+void cpu_set_line(struct cpu *cpu, enum cpu_line line, bool level)
+{
+	if (level) {
+		cpu->lines |= (uint32_t)line;
+		cpu->waiting = false;
+	} else {
+		cpu->lines &= ~(uint32_t)line;
+	}
+}
+
+enum exec cpu_run(struct cpu *cpu)
+{
+	while (cpu->count < cpu->run_until) {
+		enum exec result;
+
+		if (cpu->lines && cpu_interrupt(cpu))
+			continue;
+		result = cpu->cpsr & PSR_T ? thumb_step(cpu) : arm_step(cpu);
+		cpu->count++;
+		if (result != EXEC_OK) {
+			if (result >= EXEC_HALT)
+				return result;
+			cpu_exception(cpu, result);
+		}
+		cpu->pc = cpu->next_pc;
+	}
+	return EXEC_OK;
+}

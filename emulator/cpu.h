@@ -1,0 +1,106 @@
+/* cpu.h - one ARMv5TEJ core (ARM926EJ-S): registers, modes, exceptions and the run loop.
+ *
+ * The core reaches memory through struct mem only. It knows no clock: it counts instructions, and
+ * who owns the machine turns that into time. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+struct mem;
+
+#define PSR_N 0x80000000u
+#define PSR_Z 0x40000000u
+#define PSR_C 0x20000000u
+#define PSR_V 0x10000000u
+#define PSR_Q 0x08000000u /* sticky saturation */
+#define PSR_I 0x00000080u /* IRQ masked */
+#define PSR_F 0x00000040u /* FIQ masked */
+#define PSR_T 0x00000020u /* Thumb */
+
+enum cpu_mode {
+	MODE_USR = 0x10,
+	MODE_FIQ = 0x11,
+	MODE_IRQ = 0x12,
+	MODE_SVC = 0x13,
+	MODE_ABT = 0x17,
+	MODE_UND = 0x1b,
+	MODE_SYS = 0x1f,
+};
+
+/* Registers that modes do not share: one bank a mode, USR and SYS together. */
+enum cpu_bank { BANK_USR, BANK_FIQ, BANK_IRQ, BANK_SVC, BANK_ABT, BANK_UND, BANKS };
+
+/* How an instruction ended. Whatever is not EXEC_OK has changed no register but the PC. */
+enum exec {
+	EXEC_OK,
+	EXEC_DATA_ABORT,     /* mem->data_fault says why */
+	EXEC_PREFETCH_ABORT, /* also BKPT */
+	EXEC_UNDEFINED,
+	EXEC_SWI,
+	EXEC_HALT, /* a jump to itself with IRQs masked: nothing will ever happen again */
+	EXEC_STOP, /* what this program does not model: cpu->stop_text names it */
+};
+
+enum cpu_line { CPU_IRQ = 1, CPU_FIQ = 2 };
+
+struct cpu {
+	uint32_t r[16];      /* r[15] while an instruction runs: its address + 8, in Thumb + 4 */
+	uint32_t pc;         /* of the instruction that runs, or is next */
+	uint32_t next_pc;    /* of the one behind it; branches write here */
+	uint32_t cpsr;       /* change the mode by cpu_set_cpsr() only */
+	uint32_t user_shift; /* 2 in user mode, else 0: which permissions a plain access needs */
+	uint32_t lines;      /* asserted interrupt inputs, enum cpu_line */
+	uint64_t count;      /* instructions since reset */
+	uint64_t run_until;  /* cpu_run() returns when count gets there */
+	bool waiting;        /* in WFI: no line asserted since */
+	struct mem *mem;     /* borrowed */
+	uint32_t spsr[BANKS];
+	uint32_t bank_sp_lr[BANKS][2]; /* r13, r14 of the modes that do not run */
+	uint32_t bank_low[2][5];       /* r8-r12: [0] all modes but FIQ, [1] FIQ */
+	char stop_text[160];
+};
+
+/* Fill the decode tables and put the core into the state after reset: SVC mode, interrupts masked. */
+void cpu_init(struct cpu *cpu, struct mem *mem);
+
+/* Run until count reaches run_until, WFI, or something that is not modelled.
+ * Returns EXEC_OK, EXEC_HALT, or EXEC_STOP with cpu->stop_text set. */
+enum exec cpu_run(struct cpu *cpu);
+
+/* Set an interrupt input; an asserted one ends WFI. */
+void cpu_set_line(struct cpu *cpu, enum cpu_line line, bool level);
+
+/* Make cpu_run() return after this instruction. */
+void cpu_poke(struct cpu *cpu);
+
+/* Replace the CPSR, changing banks. A mode that does not exist is refused: false. */
+bool cpu_set_cpsr(struct cpu *cpu, uint32_t value);
+
+/* The SPSR of the current mode; NULL in USR and SYS, which have none. */
+uint32_t *cpu_spsr(struct cpu *cpu);
+
+/* Register n as user mode sees it (LDM and STM with ^). */
+uint32_t *cpu_user_reg(struct cpu *cpu, unsigned n);
+
+/* Record that something is not modelled, with the PC. Returns EXEC_STOP. */
+enum exec cpu_stop(struct cpu *cpu, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Branch to target, to Thumb when bit 0 is set (BX, BLX, loads of the PC). */
+void cpu_branch_exchange(struct cpu *cpu, uint32_t target);
+
+/* Take the exception for how the instruction at cpu->pc ended; sets next_pc. */
+void cpu_exception(struct cpu *cpu, enum exec why);
+
+/* Take a pending interrupt if it is not masked; pc is then the vector. False if masked. */
+bool cpu_interrupt(struct cpu *cpu);
+
+/* One instruction at cpu->pc. Sets next_pc, and registers if EXEC_OK. */
+enum exec arm_step(struct cpu *cpu);
+enum exec thumb_step(struct cpu *cpu);
+
+/* Fill the tables that the steps decode by; more than once is fine. */
+void arm_init(void);
+void thumb_init(void);
+
+/* Whether a condition (0-14; AL is 14) holds for the flags in cpsr. Row: condition, bit: NZCV. */
+extern const uint16_t cpu_conditions[16];

@@ -1,0 +1,51 @@
+/* machine.h - a Versatile/PB926EJ-S as far as Linux needs it: core, caches, RAM and devices, wired. */
+#pragma once
+#include "cache.h"
+#include "cpu.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bus;
+struct console;
+struct err;
+struct machine; /* opaque: machine_new(), machine_free() */
+
+struct machine_config {
+	uint32_t ram_bytes;
+	bool caches; /* false: the coherent control, one copy of memory */
+	struct cache_config d, i;
+	uint32_t mips;             /* guest time: million instructions a second, at least 1 */
+	uint64_t max_instructions; /* 0: no limit */
+};
+
+enum machine_end {
+	MACHINE_RESET,   /* the guest asked for a reset */
+	MACHINE_HALTED,  /* it halted or waits for what cannot come */
+	MACHINE_LIMIT,   /* max_instructions were run */
+	MACHINE_STOPPED, /* something that is not modelled: machine_stop_text() */
+	MACHINE_QUIT,    /* the console asked to end */
+};
+
+struct machine_stats {
+	uint64_t instructions, guest_ns, table_walks;
+	struct cache_stats d, i; /* all 0 without caches */
+};
+
+/* Make a machine in its reset state, its serial port on console (borrowed).
+ * Returns NULL with *err (ERR_INVALID) naming the option that no machine can have. */
+struct machine *machine_new(const struct machine_config *config, struct console *console,
+                            struct err *err);
+void machine_free(struct machine *machine);
+
+/* To load a program: its RAM, and the registers to set. */
+struct bus *machine_bus(struct machine *machine);
+struct cpu *machine_cpu(struct machine *machine);
+
+/* Run until the machine ends, for one of the reasons above. */
+enum machine_end machine_run(struct machine *machine);
+
+/* What was not modelled, and where; "" before. */
+const char *machine_stop_text(const struct machine *machine);
+
+struct machine_stats machine_stats(const struct machine *machine);

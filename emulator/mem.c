@@ -1,0 +1,183 @@
+#include "mem.h"
+
+#include "bus.h"
+#include "cache.h"
+#include "host.h"
+
+#include <string.h>
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+void mem_init(struct mem *mem, struct bus *bus, struct cache *d, struct cache *i)
+{
+	memset(mem, 0, sizeof(*mem));
+	mem->bus = bus;
+	mem->d = d;
+	mem->i = i;
+	mem->fetch_line = FETCH_NONE;
+	mmu_init(&mem->mmu, bus);
+}
+
+static bool misaligned(struct mem *mem, uint32_t va)
+{
+	if (!(mem->mmu.control & SCTLR_A))
+		return false;
+	mem->data_fault = (struct fault){FAULT_ALIGNMENT, mmu_mva(&mem->mmu, va)};
+	return true;
+}
+
+ALWAYS_INLINE bool load(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,
+                        uint32_t *value)
+{
+	const struct tlb_entry *entry;
+	uint32_t mva;
+
+	if (va & (bytes - 1)) {
+		if (misaligned(mem, va))
+			return false;
+		va &= ~(bytes - 1);
+	}
+	mva = mmu_mva(&mem->mmu, va);
+	entry = mmu_find(&mem->mmu, mva, ALLOW_READ << shift, &mem->data_fault);
+	if (!entry)
+		return false;
+	if (mem->d && (entry->attr & TLB_DCACHED) && entry->host) {
+		uint32_t line = cache_find(mem->d, mva);
+
+		if (line == CACHE_MISS) {
+			line = cache_fill(mem->d, mva, entry->pa | (mva & 0x3ff));
+			mem->d->stats.misses++;
+		} else {
+			mem->d->stats.hits++;
+		}
+		*value = host_read(cache_bytes(mem->d, line) + (mva & (CACHE_LINE - 1)), bytes);
+	} else if (entry->host) {
+		*value = host_read(entry->host + (mva & 0x3ff), bytes);
+	} else {
+		*value = bus_read(mem->bus, entry->pa | (mva & 0x3ff), bytes);
+	}
+	return true;
+}
+
+/* A store to a cacheable page: into the line when it hits. Memory gets it too unless the page is
+ * write-back and the line has it. */
+ALWAYS_INLINE void store_cached(struct mem *mem, const struct tlb_entry *entry, uint32_t mva,
+                                unsigned bytes, uint32_t value)
+{
+	struct cache *d = mem->d;
+	uint32_t line = cache_find(d, mva);
+
+	if (line == CACHE_MISS) {
+		d->stats.misses++;
+		if (d->config.write_allocate && (entry->attr & TLB_WRITEBACK))
+			line = cache_fill(d, mva, entry->pa | (mva & 0x3ff));
+	} else {
+		d->stats.hits++;
+	}
+	if (line != CACHE_MISS) {
+		host_write(cache_bytes(d, line) + (mva & (CACHE_LINE - 1)), bytes, value);
+		if (entry->attr & TLB_WRITEBACK) {
+			cache_mark_dirty(d, line, mva);
+			return;
+		}
+	}
+	host_write(entry->host + (mva & 0x3ff), bytes, value);
+}
+
+ALWAYS_INLINE bool store(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,
+                         uint32_t value)
+{
+	const struct tlb_entry *entry;
+	uint32_t mva;
+
+	if (va & (bytes - 1)) {
+		if (misaligned(mem, va))
+			return false;
+		va &= ~(bytes - 1);
+	}
+	mva = mmu_mva(&mem->mmu, va);
+	entry = mmu_find(&mem->mmu, mva, ALLOW_WRITE << shift, &mem->data_fault);
+	if (!entry)
+		return false;
+	if (mem->d && (entry->attr & TLB_DCACHED) && entry->host)
+		store_cached(mem, entry, mva, bytes, value);
+	else if (entry->host)
+		host_write(entry->host + (mva & 0x3ff), bytes, value);
+	else
+		bus_write(mem->bus, entry->pa | (mva & 0x3ff), bytes, value);
+	return true;
+}
+
+bool mem_aligned8(struct mem *mem, uint32_t va)
+{
+	return (va & 7) == 0 || !misaligned(mem, va);
+}
+
+bool mem_load8(struct mem *mem, uint32_t va, uint32_t shift, uint32_t *value)
+{
+	return load(mem, va, shift, 1, value);
+}
+
+bool mem_load16(struct mem *mem, uint32_t va, uint32_t shift, uint32_t *value)
+{
+	return load(mem, va, shift, 2, value);
+}
+
+bool mem_load32(struct mem *mem, uint32_t va, uint32_t shift, uint32_t *value)
+{
+	return load(mem, va, shift, 4, value);
+}
+
+bool mem_store8(struct mem *mem, uint32_t va, uint32_t shift, uint32_t value)
+{
+	return store(mem, va, shift, 1, value);
+}
+
+bool mem_store16(struct mem *mem, uint32_t va, uint32_t shift, uint32_t value)
+{
+	return store(mem, va, shift, 2, value);
+}
+
+bool mem_store32(struct mem *mem, uint32_t va, uint32_t shift, uint32_t value)
+{
+	return store(mem, va, shift, 4, value);
+}
+
+bool mem_fetch_line(struct mem *mem, uint32_t pc, uint32_t shift)
+{
+	uint32_t mva = mmu_mva(&mem->mmu, pc & ~(CACHE_LINE - 1));
+	const struct tlb_entry *entry;
+
+	entry = mmu_find(&mem->mmu, mva, ALLOW_READ << shift, &mem->fetch_fault);
+	mem_fetch_forget(mem);
+	if (!entry) {
+		mem->ifsr = mem->fetch_fault.status;
+		return false;
+	}
+	if (!entry->host) {
+		mem->fetch_fault = (struct fault){FAULT_EXTERNAL, mva};
+		mem->ifsr = FAULT_EXTERNAL;
+		return false;
+	}
+	if (mem->i && (entry->attr & TLB_ICACHED)) {
+		uint32_t line = cache_find(mem->i, mva);
+
+		if (line == CACHE_MISS) {
+			line = cache_fill(mem->i, mva, entry->pa | (mva & 0x3ff));
+			mem->i->stats.misses++;
+		} else {
+			mem->i->stats.hits++;
+		}
+		mem->fetch_bytes = cache_bytes(mem->i, line);
+	} else {
+		mem->fetch_bytes = entry->host + (mva & 0x3ff);
+	}
+	mem->fetch_line = pc & ~(CACHE_LINE - 1);
+	return true;
+}
+
+void mem_report_data_fault(struct mem *mem)
+{
+	mem->dfsr = mem->data_fault.status;
+	mem->far = mem->data_fault.mva;
+}

@@ -1,0 +1,58 @@
+/* mem.h - the way of a core's accesses: MMU, then cache or bus. A Harvard machine: loads and stores
+ * see the D-cache, fetches see the I-cache, and neither sees the other's. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mmu.h"
+
+struct bus;
+struct cache;
+
+struct mem {
+	struct bus *bus;            /* borrowed */
+	struct cache *d;            /* NULL: no D-cache, memory is coherent */
+	struct cache *i;            /* NULL: no I-cache */
+	uint32_t fetch_line;        /* virtual line whose words are below, or FETCH_NONE */
+	const uint8_t *fetch_bytes; /* 32 bytes: in the I-cache, or in RAM */
+	struct fault data_fault;    /* of the access that failed last */
+	struct fault fetch_fault;
+	uint32_t dfsr, ifsr, far; /* what CP15 shows */
+	uint32_t cache_type;      /* likewise; set by who made the caches */
+	struct mmu mmu;
+};
+
+#define FETCH_NONE 1u /* no line has this address */
+
+void mem_init(struct mem *mem, struct bus *bus, struct cache *d, struct cache *i);
+
+/* Loads and stores of 1, 2 and 4 bytes by virtual address. shift is cpu->user_shift, or 2 for an
+ * access with user rights. False with mem->data_fault set, and nothing changed, when it aborts.
+ * An address that is not aligned faults when SCTLR.A is set; else its low bits are ignored. */
+bool mem_load8(struct mem *mem, uint32_t va, uint32_t shift, uint32_t *value);
+bool mem_load16(struct mem *mem, uint32_t va, uint32_t shift, uint32_t *value);
+bool mem_load32(struct mem *mem, uint32_t va, uint32_t shift, uint32_t *value);
+bool mem_store8(struct mem *mem, uint32_t va, uint32_t shift, uint32_t value);
+bool mem_store16(struct mem *mem, uint32_t va, uint32_t shift, uint32_t value);
+bool mem_store32(struct mem *mem, uint32_t va, uint32_t shift, uint32_t value);
+
+/* Whether a double word may be at va; false with mem->data_fault set when that faults. */
+bool mem_aligned8(struct mem *mem, uint32_t va);
+
+/* Make the line of pc the current fetch line. False when the fetch aborts: mem->fetch_fault. */
+bool mem_fetch_line(struct mem *mem, uint32_t pc, uint32_t shift);
+
+/* What the fetch line was made from has changed: rights, translation, or the I-cache. */
+static inline void mem_fetch_forget(struct mem *mem)
+{
+	mem->fetch_line = FETCH_NONE;
+}
+
+/* Copy data_fault into DFSR and FAR: the abort is taken. */
+void mem_report_data_fault(struct mem *mem);
+
+/* 0, or 0xffff0000 with high vectors. */
+static inline uint32_t mem_vector_base(const struct mem *mem)
+{
+	return mem->mmu.control & SCTLR_V ? 0xffff0000u : 0;
+}

@@ -1,0 +1,101 @@
+/* mmu.h - ARMv5 translation: table walk, domains, permissions, and a TLB of 1 KiB pieces.
+ *
+ * Walks read memory, never the D-cache: a page table entry that the kernel did not clean is not
+ * seen, as on the real core. A piece keeps its domain and AP bits, so that DACR, S and R act on
+ * what is in the TLB already. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bus;
+
+/* SCTLR (c1) bits that something here acts on. */
+#define SCTLR_M  0x0001u /* MMU */
+#define SCTLR_A  0x0002u /* alignment faults */
+#define SCTLR_C  0x0004u /* D-cache */
+#define SCTLR_S  0x0100u /* system protection */
+#define SCTLR_R  0x0200u /* ROM protection */
+#define SCTLR_I  0x1000u /* I-cache */
+#define SCTLR_V  0x2000u /* high vectors */
+#define SCTLR_RR 0x4000u /* round robin replacement */
+
+/* What an access needs. For user mode shift left by 2 (cpu->user_shift). */
+#define ALLOW_READ  1u
+#define ALLOW_WRITE 2u
+
+/* Fault status (FSR bits 3:0). */
+#define FAULT_ALIGNMENT           0x1u
+#define FAULT_EXTERNAL            0x8u /* fetch from a device */
+#define FAULT_SECTION_TRANSLATION 0x5u
+#define FAULT_PAGE_TRANSLATION    0x7u
+#define FAULT_SECTION_DOMAIN      0x9u
+#define FAULT_PAGE_DOMAIN         0xbu
+#define FAULT_EXTERNAL_WALK_1     0xcu
+#define FAULT_SECTION_PERMISSION  0xdu
+#define FAULT_EXTERNAL_WALK_2     0xeu
+#define FAULT_PAGE_PERMISSION     0xfu
+
+enum tlb_attr {
+	TLB_DCACHED = 1,   /* loads and stores go through the D-cache */
+	TLB_WRITEBACK = 2, /* stores that hit stay in the line */
+	TLB_ICACHED = 4,   /* fetches go through the I-cache */
+	TLB_SECTION = 8,   /* for the fault status */
+};
+
+struct tlb_entry {
+	uint32_t tag;   /* MVA >> 10, or TLB_EMPTY */
+	uint8_t allow;  /* ALLOW_* bits, user ones shifted by 2; follows DACR, S and R */
+	uint8_t attr;   /* enum tlb_attr */
+	uint8_t ap;     /* the piece's two AP bits */
+	uint8_t domain; /* 0-15 */
+	uint32_t pa;    /* of the piece */
+	uint8_t *host;  /* its bytes when it is RAM, else NULL */
+};
+
+#define TLB_EMPTY UINT32_MAX
+#define TLB_SIZE  1024u
+
+struct fault {
+	uint32_t status; /* domain << 4 | FAULT_*; 0: none */
+	uint32_t mva;
+};
+
+struct mmu {
+	struct bus *bus; /* borrowed */
+	uint32_t control, ttbr, dacr, pid;
+	uint64_t walks; /* statistics */
+	struct tlb_entry tlb[TLB_SIZE];
+};
+
+void mmu_init(struct mmu *mmu, struct bus *bus);
+
+/* Set a register; the TLB keeps what stays valid. */
+void mmu_set_control(struct mmu *mmu, uint32_t control);
+void mmu_set_dacr(struct mmu *mmu, uint32_t dacr);
+
+/* Forget all translations, or the page of mva (each of its pieces). */
+void mmu_flush(struct mmu *mmu);
+void mmu_flush_page(struct mmu *mmu, uint32_t mva);
+
+/* The slow half of mmu_find(): walk, check, fill the TLB. NULL with *fault set. */
+struct tlb_entry *mmu_walk(struct mmu *mmu, uint32_t mva, uint32_t need, struct fault *fault);
+
+/* ALLOW_* bits that AP bits give in a domain, under these DACR and control. */
+uint8_t mmu_allow(uint32_t dacr, uint32_t control, unsigned domain, unsigned ap);
+
+/* The address that the TLB and the caches see: below 32 MiB the process id is in front (FCSE). */
+static inline uint32_t mmu_mva(const struct mmu *mmu, uint32_t va)
+{
+	return va < 0x02000000u ? va | mmu->pid : va;
+}
+
+/* The entry that translates mva for an access that needs this right (one bit), or NULL with *fault set. */
+static inline struct tlb_entry *mmu_find(struct mmu *mmu, uint32_t mva, uint32_t need,
+                                         struct fault *fault)
+{
+	struct tlb_entry *entry = &mmu->tlb[(mva >> 10) % TLB_SIZE];
+
+	if (__builtin_expect(entry->tag == mva >> 10 && (entry->allow & need) != 0, 1))
+		return entry;
+	return mmu_walk(mmu, mva, need, fault);
+}

@@ -1,0 +1,259 @@
+#include "options.h"
+
+#include "common/err.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char options_help[] =
+	"usage: cohort-emu --kernel FILE --dtb FILE [OPTION...]\n"
+	"An ARM926EJ-S board (Versatile/PB) whose caches hold bytes of their own.\n"
+	"\n"
+	"  --kernel FILE           zImage, or a raw Image\n"
+	"  --dtb FILE              its device tree (versatile-pb.dtb)\n"
+	"  --initrd FILE           initramfs\n"
+	"  --append TEXT           kernel command line\n"
+	"  --ram MIB               RAM, 1 to 128 (128)\n"
+	"  --mode vivt|off         real caches, or none: the coherent control (vivt)\n"
+	"  --dcache KIB[,WAYS]     size and ways of the D-cache (16,4)\n"
+	"  --icache KIB[,WAYS]     and of the I-cache (16,4)\n"
+	"  --replacement random|round-robin   which way a miss takes (random)\n"
+	"  --invalid-first         a way without a line before any other\n"
+	"  --write-allocate        a store that misses fills a line\n"
+	"  --seed N                of replacement and of the guest's random numbers (1)\n"
+	"  --mips N                instructions that make a microsecond of guest time (100)\n"
+	"  --max-instructions N    end with status 3 after so many\n"
+	"  --exit-on WHAT[,WHAT]   reboot, power-off: end with status 0 then (power-off)\n"
+	"  --stats                 instructions, speed and cache figures on stderr at the end\n"
+	"  --help, --version\n"
+	"\n"
+	"The serial port is on stdin and stdout. On a terminal Ctrl-A x ends the program.\n"
+	"Status: 0 as --exit-on says, 1 bad file, 3 limit reached, 4 something that is not\n"
+	"modelled, 64 usage.\n";
+
+/* A decimal number from min to max at text, ended by one of stops or the end of the text. */
+static int parse_number(const char *name, const char *text, uint64_t min, uint64_t max,
+                        uint64_t *value, struct err *err)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtoull(text, &end, 10);
+	if (errno || end == text || *end || text[0] == '-' || *value < min || *value > max)
+		return err_set(err, ERR_INVALID, "--%s %s: a number from %ju to %ju is needed",
+		               name, text, (uintmax_t)min, (uintmax_t)max);
+	return 0;
+}
+
+/* KIB or KIB,WAYS; what a cache cannot have cache_new() says. */
+static int parse_cache(const char *name, const char *text, struct cache_config *cache,
+                       struct err *err)
+{
+	unsigned long kib, ways;
+	char *end;
+
+	kib = strtoul(text, &end, 10);
+	ways = cache->ways;
+	if (end != text && *end == ',') {
+		text = end + 1;
+		ways = strtoul(text, &end, 10);
+	}
+	if (end == text || *end || kib > 1024 || ways > CACHE_WAYS_MAX)
+		return err_set(err, ERR_INVALID, "--%s: KIB or KIB,WAYS is needed, as in 16,4",
+		               name);
+	cache->bytes = (uint32_t)kib << 10;
+	cache->ways = (uint32_t)ways;
+	return 0;
+}
+
+static int parse_mode(const char *text, struct options *options, struct err *err)
+{
+	if (strcmp(text, "vivt") != 0 && strcmp(text, "off") != 0)
+		return err_set(err, ERR_INVALID, "--mode %s: vivt or off is needed", text);
+	options->machine.caches = text[0] == 'v';
+	return 0;
+}
+
+static int parse_replacement(const char *text, struct options *options, struct err *err)
+{
+	enum cache_replacement kind = REPLACE_RANDOM;
+
+	if (strcmp(text, "round-robin") == 0)
+		kind = REPLACE_ROUND_ROBIN;
+	else if (strcmp(text, "random") != 0)
+		return err_set(err, ERR_INVALID,
+		               "--replacement %s: random or round-robin is needed", text);
+	options->machine.d.replacement = kind;
+	options->machine.i.replacement = kind;
+	return 0;
+}
+
+static int parse_exit_on(const char *text, struct options *options, struct err *err)
+{
+	const char *all = text;
+
+	options->exit_on_reset = false;
+	options->exit_on_halt = false;
+	while (*text) {
+		size_t len = strcspn(text, ",");
+
+		if (len == 6 && strncmp(text, "reboot", len) == 0)
+			options->exit_on_reset = true;
+		else if (len == 9 && strncmp(text, "power-off", len) == 0)
+			options->exit_on_halt = true;
+		else
+			return err_set(err, ERR_INVALID,
+			               "--exit-on %s: reboot, power-off or both is needed", all);
+		text += len + (text[len] == ',');
+	}
+	return 0;
+}
+
+enum {
+	OPT_KERNEL = 256,
+	OPT_DTB,
+	OPT_INITRD,
+	OPT_APPEND,
+	OPT_RAM,
+	OPT_MODE,
+	OPT_DCACHE,
+	OPT_ICACHE,
+	OPT_REPLACEMENT,
+	OPT_INVALID_FIRST,
+	OPT_WRITE_ALLOCATE,
+	OPT_SEED,
+	OPT_MIPS,
+	OPT_MAX,
+	OPT_EXIT_ON,
+	OPT_STATS,
+	OPT_HELP,
+	OPT_VERSION,
+};
+
+static const struct option longopts[] = {
+	{"kernel", required_argument, NULL, OPT_KERNEL},
+	{"dtb", required_argument, NULL, OPT_DTB},
+	{"initrd", required_argument, NULL, OPT_INITRD},
+	{"append", required_argument, NULL, OPT_APPEND},
+	{"ram", required_argument, NULL, OPT_RAM},
+	{"mode", required_argument, NULL, OPT_MODE},
+	{"dcache", required_argument, NULL, OPT_DCACHE},
+	{"icache", required_argument, NULL, OPT_ICACHE},
+	{"replacement", required_argument, NULL, OPT_REPLACEMENT},
+	{"invalid-first", no_argument, NULL, OPT_INVALID_FIRST},
+	{"write-allocate", no_argument, NULL, OPT_WRITE_ALLOCATE},
+	{"seed", required_argument, NULL, OPT_SEED},
+	{"mips", required_argument, NULL, OPT_MIPS},
+	{"max-instructions", required_argument, NULL, OPT_MAX},
+	{"exit-on", required_argument, NULL, OPT_EXIT_ON},
+	{"stats", no_argument, NULL, OPT_STATS},
+	{"help", no_argument, NULL, OPT_HELP},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{NULL, 0, NULL, 0},
+};
+
+/* Options that are text or a flag. False when opt is none of them. */
+static bool take_plain(struct options *options, int opt, const char *arg)
+{
+	switch (opt) {
+	case OPT_KERNEL:
+		options->load.kernel = arg;
+		return true;
+	case OPT_DTB:
+		options->load.dtb = arg;
+		return true;
+	case OPT_INITRD:
+		options->load.initrd = arg;
+		return true;
+	case OPT_APPEND:
+		options->load.append = arg;
+		return true;
+	case OPT_INVALID_FIRST:
+		options->machine.d.invalid_first = true;
+		options->machine.i.invalid_first = true;
+		return true;
+	case OPT_WRITE_ALLOCATE:
+		options->machine.d.write_allocate = true;
+		return true;
+	case OPT_STATS:
+		options->stats = true;
+		return true;
+	case OPT_HELP:
+		options->help = true;
+		return true;
+	case OPT_VERSION:
+		options->version = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Options whose argument can be wrong. */
+static int take_checked(struct options *options, int opt, const char *arg, struct err *err)
+{
+	uint64_t n = 0;
+	int status = 0;
+
+	switch (opt) {
+	case OPT_RAM:
+		status = parse_number("ram", arg, 1, 128, &n, err);
+		options->machine.ram_bytes = (uint32_t)n << 20;
+		return status;
+	case OPT_MODE:
+		return parse_mode(arg, options, err);
+	case OPT_DCACHE:
+		return parse_cache("dcache", arg, &options->machine.d, err);
+	case OPT_ICACHE:
+		return parse_cache("icache", arg, &options->machine.i, err);
+	case OPT_REPLACEMENT:
+		return parse_replacement(arg, options, err);
+	case OPT_SEED:
+		status = parse_number("seed", arg, 0, UINT32_MAX, &n, err);
+		options->machine.d.seed = n;
+		options->machine.i.seed = n + (1ull << 32); /* a stream of its own */
+		options->load.seed = n;
+		return status;
+	case OPT_MIPS:
+		status = parse_number("mips", arg, 1, 100000, &n, err);
+		options->machine.mips = (uint32_t)n;
+		return status;
+	case OPT_MAX:
+		return parse_number("max-instructions", arg, 1, UINT64_MAX,
+		                    &options->machine.max_instructions, err);
+	default:
+		return parse_exit_on(arg, options, err);
+	}
+}
+
+int options_parse(struct options *options, int argc, char **argv, struct err *err)
+{
+	const struct cache_config cache = {.bytes = 16u << 10, .ways = 4, .seed = 1};
+	int opt;
+
+	*options = (struct options){.exit_on_halt = true, .load.seed = 1};
+	options->machine = (struct machine_config){
+		.ram_bytes = 128u << 20, .caches = true, .d = cache, .i = cache, .mips = 100};
+	options->machine.i.seed += 1ull << 32;
+	optind = 0;
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, "", longopts, NULL)) != -1) {
+		if (opt == '?')
+			return err_set(err, ERR_INVALID,
+			               "%s: no such option, or it lacks its value",
+			               argv[optind - 1]);
+		if (!take_plain(options, opt, optarg) &&
+		    take_checked(options, opt, optarg, err) < 0)
+			return -1;
+	}
+	if (optind < argc)
+		return err_set(err, ERR_INVALID, "%s: not an option", argv[optind]);
+	if (options->help || options->version)
+		return 0;
+	if (!options->load.kernel || !options->load.dtb)
+		return err_set(err, ERR_INVALID, "--kernel and --dtb are needed");
+	return 0;
+}

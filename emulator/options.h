@@ -1,0 +1,23 @@
+/* options.h - the command line. */
+#pragma once
+#include "load.h"
+#include "machine.h"
+
+#include <stdbool.h>
+
+struct err;
+
+struct options {
+	struct machine_config machine;
+	struct load_request load; /* strings belong to argv */
+	bool exit_on_reset;       /* else the machine starts again */
+	bool exit_on_halt;        /* else it stays until the program is ended */
+	bool stats;               /* print statistics to stderr at the end */
+	bool help, version;
+};
+
+/* Defaults, then argv. Returns 0, or -1 with *err (ERR_INVALID) naming the option. */
+int options_parse(struct options *options, int argc, char **argv, struct err *err);
+
+/* What --help prints. */
+extern const char options_help[];
