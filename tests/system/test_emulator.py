@@ -51,15 +51,17 @@ class Emulator(unittest.TestCase):
         return subprocess.run([os.path.join(farm.TOP, "setup/kernel"), "v5", variant], stdout=subprocess.PIPE, text=True,
                               check=True).stdout.strip()
 
-    def emulate(self, *options, kernel=None, tests=(), status=0):
-        """Boot, run the tests, reboot. Returns the console's text."""
+    def command(self, *options, kernel=None, tests=()):
         kernel = kernel or self.kernel()
-        done = subprocess.run(
-            [EMULATOR, "--kernel", os.path.join(kernel, "zImage"), "--dtb", os.path.join(kernel, "board.dtb"), "--initrd",
-             self.initramfs, "--append", "console=ttyAMA0 panic=1 -- " + " ".join(tests), "--exit-on", "reboot",
-             "--max-instructions", str(LIMIT), *options],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=500, check=False)
-        self.assertEqual(done.returncode, status, (done.stderr, done.stdout[-2000:]))
+        return [EMULATOR, "--kernel", os.path.join(kernel, "zImage"), "--dtb", os.path.join(kernel, "board.dtb"), "--initrd",
+                self.initramfs, "--append", "console=ttyAMA0 panic=1 -- " + " ".join(tests), "--exit-on", "reboot",
+                "--max-instructions", str(LIMIT), *options]
+
+    def emulate(self, *options, **what):
+        """Boot, do what init is told to, reboot. Returns the console's text."""
+        done = subprocess.run(self.command(*options, **what), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, timeout=500, check=False)
+        self.assertEqual(done.returncode, 0, (done.stderr, done.stdout[-2000:]))
         return done.stdout
 
     def records(self, console, kind):
@@ -107,6 +109,27 @@ class Emulator(unittest.TestCase):
     def test_same_seed_same_console(self):
         first = self.emulate("--seed", "5", tests=["run", "jit-control"])
         self.assertEqual(first, self.emulate("--seed", "5", tests=["run", "jit-control"]))
+
+    def test_input_and_reset(self):
+        """A typed line reaches a program; without --exit-on reboot the machine starts again, here up to the limit."""
+        argv = self.command("--exit-on", "power-off", "--max-instructions", "500000000", tests=["echo"])
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as emulator:
+            seen = ""
+            for line in emulator.stdout:
+                seen += line
+                if line == "init: ready\n":
+                    emulator.stdin.write("hello\n")
+                    emulator.stdin.flush()
+                if seen.count("Booting Linux on physical CPU") == 2:
+                    break
+            emulator.kill()
+        self.assertIn("init: got hello", seen)
+        self.assertIn("reboot: Restarting system", seen)
+        self.assertEqual(seen.count("Booting Linux on physical CPU"), 2, seen[-500:])
+
+    def test_power_off(self):
+        console = self.emulate("--exit-on", "power-off", tests=["halt"])
+        self.assertIn("reboot: System halted", console)
 
     def test_write_allocate_boots(self):
         console = self.emulate("--write-allocate", "--replacement", "round-robin", "--dcache", "8,2", "--icache", "32,1",
