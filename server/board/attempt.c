@@ -201,10 +201,11 @@ int attempt_check(const struct attempt *a, const json_t *event, struct err *err)
 int attempt_apply(struct attempt *a, const json_t *event, struct err *err)
 {
 	json_t *off = json_object_get(event, "off");
+	const struct row *row = row_of(event);
 
-	if (attempt_check(a, event, err) < 0)
+	if (attempt_check(a, event, err) < 0 || !row)
 		return -1;
-	row_of(event)->apply(a, event);
+	row->apply(a, event);
 	if (json_is_integer(off) && int_of(event, "leg") == a->leg)
 		a->off = (uint64_t)json_integer_value(off);
 	a->n++;
