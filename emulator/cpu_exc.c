@@ -3,6 +3,7 @@
 #include "mem.h"
 
 #include <assert.h>
+#include <stddef.h>
 
 struct vector {
 	uint32_t offset;
