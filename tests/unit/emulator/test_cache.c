@@ -1,0 +1,224 @@
+/* One cache by itself: what hits, what is written back and where to. */
+#include "rig.h"
+
+static struct cache *make(struct bus *bus, struct cache_config config)
+{
+	struct err err;
+	struct cache *cache = cache_new(bus, &config, &err);
+
+	assert_non_null(cache);
+	return cache;
+}
+
+static void test_hit_and_miss(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_begin(&rig, false);
+	poke(&rig, FRAME, 7);
+	assert_int_equal(cache_find(rig.d, 0x1000), CACHE_MISS);
+	{
+		uint32_t line = cache_fill(rig.d, 0x1000, FRAME);
+
+		assert_int_equal(cache_find(rig.d, 0x101f), line);
+		assert_int_equal(cache_find(rig.d, 0x1020), CACHE_MISS);
+		assert_int_equal(cache_find(rig.d, 0x2000), CACHE_MISS); /* same set */
+		assert_int_equal(host_read(cache_bytes(rig.d, line), 4), 7);
+	}
+	rig_end(&rig);
+}
+
+/* Dirty bits are for halves: the clean half in the line must not go to memory. */
+static void test_half_lines(void **state)
+{
+	struct rig rig;
+	uint32_t line;
+
+	(void)state;
+	rig_begin(&rig, false);
+	line = cache_fill(rig.d, 0x1000, FRAME);
+	host_write(cache_bytes(rig.d, line) + 16, 4, 0x1111);
+	cache_mark_dirty(rig.d, line, 0x1010);
+	poke(&rig, FRAME, 0x2222);      /* lower half: newer in memory */
+	poke(&rig, FRAME + 20, 0x3333); /* upper half: lost to the line */
+	cache_clean_line(rig.d, 0x1000);
+	assert_int_equal(peek(&rig, FRAME), 0x2222);
+	assert_int_equal(peek(&rig, FRAME + 16), 0x1111);
+	assert_int_equal(peek(&rig, FRAME + 20), 0);
+	assert_int_equal(rig.d->stats.write_backs, 1);
+	assert_int_equal(rig.d->dirty_lines, 0);
+	assert_int_equal(cache_find(rig.d, 0x1000), line); /* cleaning keeps it */
+	rig_end(&rig);
+}
+
+/* The line goes where it came from, and an invalidated one goes nowhere. */
+static void test_stored_address(void **state)
+{
+	struct rig rig;
+	uint32_t line;
+
+	(void)state;
+	rig_begin(&rig, false);
+	for (unsigned n = 0; n < 2; n++) {
+		line = cache_fill(rig.d, 0x1000, FRAME + 0x1000 * n);
+		host_write(cache_bytes(rig.d, line), 4, 0x55 + n);
+		cache_mark_dirty(rig.d, line, 0x1000);
+		if (n == 0)
+			cache_clean_line(rig.d, 0x1000);
+		cache_invalidate_line(rig.d, 0x1000);
+		assert_int_equal(cache_find(rig.d, 0x1000), CACHE_MISS);
+	}
+	assert_int_equal(peek(&rig, FRAME), 0x55);
+	assert_int_equal(peek(&rig, FRAME + 0x1000), 0);
+	assert_int_equal(rig.d->dirty_lines, 0);
+	rig_end(&rig);
+}
+
+static void test_eviction_writes_back(void **state)
+{
+	struct rig rig;
+	struct cache *cache;
+	uint32_t line;
+
+	(void)state;
+	rig_begin(&rig, false);
+	cache = make(rig.bus, (struct cache_config){.bytes = 1024, .ways = 1});
+	line = cache_fill(cache, 0x1000, FRAME);
+	host_write(cache_bytes(cache, line), 4, 99);
+	cache_mark_dirty(cache, line, 0x1000);
+	assert_int_equal(cache_fill(cache, 0x1400, FRAME + 0x400), line);
+	assert_int_equal(peek(&rig, FRAME), 99);
+	cache_free(cache);
+	rig_end(&rig);
+}
+
+static void test_replacement(void **state)
+{
+	struct rig rig;
+	struct cache *round;
+	uint32_t ways = 0;
+
+	(void)state;
+	rig_begin(&rig, false);
+	round = make(rig.bus, (struct cache_config){.bytes = 1024,
+	                                            .ways = 4,
+	                                            .replacement = REPLACE_ROUND_ROBIN});
+	for (uint32_t n = 0; n < 8; n++)
+		assert_int_equal(cache_fill(round, 0x1000 * (n + 1), FRAME + 0x1000 * n), n % 4);
+	cache_free(round);
+
+	/* Random takes each way sooner or later, the same ones for the same seed. */
+	for (uint32_t n = 0; n < 64; n++) {
+		uint32_t way = cache_fill(rig.d, 0x1000 * (n + 1), FRAME);
+		struct cache *again = make(rig.bus, rig.d->config);
+
+		ways |= 1u << way;
+		for (uint32_t k = 0; k < n; k++)
+			(void)cache_fill(again, 0x1000 * (k + 1), FRAME);
+		assert_int_equal(cache_fill(again, 0x1000 * (n + 1), FRAME), way);
+		cache_free(again);
+	}
+	assert_int_equal(ways, 0xf);
+	rig_end(&rig);
+}
+
+static void test_invalid_first(void **state)
+{
+	struct rig rig;
+	struct cache *cache;
+
+	(void)state;
+	rig_begin(&rig, false);
+	cache = make(rig.bus,
+	             (struct cache_config){.bytes = 1024, .ways = 4, .invalid_first = true});
+	for (uint32_t n = 0; n < 4; n++)
+		assert_int_equal(cache_fill(cache, 0x1000 * (n + 1), FRAME), n);
+	cache_invalidate_line(cache, 0x3000);
+	assert_int_equal(cache_fill(cache, 0x9000, FRAME), 2);
+	cache_free(cache);
+	rig_end(&rig);
+}
+
+static void test_test_and_clean(void **state)
+{
+	struct rig rig;
+	unsigned rounds = 1;
+
+	(void)state;
+	rig_begin(&rig, false);
+	assert_true(cache_test_clean(rig.d));
+	for (uint32_t n = 0; n < 3; n++)
+		cache_mark_dirty(rig.d, cache_fill(rig.d, 0x1000 + 32 * n, FRAME + 32 * n),
+		                 0x1000 + 32 * n);
+	while (!cache_test_clean(rig.d))
+		rounds++;
+	assert_int_equal(rounds, 3); /* one line a round */
+	rig_end(&rig);
+}
+
+static void test_index_operations(void **state)
+{
+	struct rig rig;
+	uint32_t line, way;
+
+	(void)state;
+	rig_begin(&rig, false);
+	line = cache_fill(rig.d, 0x1060, FRAME + 0x60);
+	way = line % 4;
+	host_write(cache_bytes(rig.d, line), 4, 5);
+	cache_mark_dirty(rig.d, line, 0x1060);
+	cache_clean_index(rig.d, way << 30 | 0x60);
+	assert_int_equal(peek(&rig, FRAME + 0x60), 5);
+	cache_invalidate_index(rig.d, (way ^ 1) << 30 | 0x60);
+	assert_int_equal(cache_find(rig.d, 0x1060), line);
+	cache_invalidate_index(rig.d, way << 30 | 0x60);
+	assert_int_equal(cache_find(rig.d, 0x1060), CACHE_MISS);
+	rig_end(&rig);
+}
+
+static void test_impossible_geometry(void **state)
+{
+	static const struct cache_config bad[] = {
+		{.bytes = 3000, .ways = 1},     {.bytes = 512, .ways = 1},
+		{.bytes = 1u << 18, .ways = 4}, {.bytes = 1024, .ways = 0},
+		{.bytes = 1024, .ways = 3},     {.bytes = 1024, .ways = 64},
+	};
+	struct err err;
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(bad) / sizeof(bad[0]); n++) {
+		err.kind = ERR_NONE;
+		assert_null(cache_new(NULL, &bad[n], &err));
+		assert_int_equal(err.kind, ERR_INVALID);
+	}
+}
+
+/* As the ARM926 manual has it for 16 KiB, 4 ways, 8 words. */
+static void test_type_bits(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_begin(&rig, false);
+	assert_int_equal(cache_type_bits(rig.d), 0x152);
+	rig_end(&rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hit_and_miss),
+		cmocka_unit_test(test_half_lines),
+		cmocka_unit_test(test_stored_address),
+		cmocka_unit_test(test_eviction_writes_back),
+		cmocka_unit_test(test_replacement),
+		cmocka_unit_test(test_invalid_first),
+		cmocka_unit_test(test_test_and_clean),
+		cmocka_unit_test(test_index_operations),
+		cmocka_unit_test(test_impossible_geometry),
+		cmocka_unit_test(test_type_bits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
