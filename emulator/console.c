@@ -181,8 +181,7 @@ bool console_poll(struct console *console, int timeout_ms)
 	if (console->in >= 0)
 		read_input(console);
 	else
-		console->in =
-			accept4(console->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		console->in = accept4(console->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	return !console->quit;
 }
 

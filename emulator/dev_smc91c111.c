@@ -274,8 +274,7 @@ void smc91c111_receive(struct smc91c111 *card)
 	uint8_t frame[SMC91C111_FRAME];
 
 	/* One packet stays for sending. A card that is off loses what comes. */
-	while (card->wire.next &&
-	       (free_packets(card) > 1 || !(card->reg[RCR / 2] & RCR_ENABLE))) {
+	while (card->wire.next && (free_packets(card) > 1 || !(card->reg[RCR / 2] & RCR_ENABLE))) {
 		size_t len = card->wire.next(card->wire.to, frame);
 
 		if (len == 0)
@@ -307,8 +306,8 @@ static uint8_t *data_byte(struct smc91c111 *card)
 {
 	uint16_t *pointer = &card->reg[POINTER / 2];
 	unsigned at = *pointer & (PACKET_BYTES - 1);
-	uint8_t packet = *pointer & PTR_RX ? fifo_first(&card->rx)
-	                                   : (uint8_t)(card->reg[PACKET / 2] & 0x3f);
+	uint8_t packet =
+		*pointer & PTR_RX ? fifo_first(&card->rx) : (uint8_t)(card->reg[PACKET / 2] & 0x3f);
 
 	if (*pointer & PTR_STEP)
 		*pointer = (uint16_t)((*pointer & ~(PACKET_BYTES - 1)) |
@@ -367,7 +366,7 @@ static void write_half(struct smc91c111 *card, unsigned reg, uint16_t value, uin
 			command(card, value & 0xff);
 		break;
 	case INTERRUPT:
-		card->raised &= (uint8_t)~(value & mask & INT_KEPT);
+		card->raised &= (uint8_t) ~(value & mask & INT_KEPT);
 		*kept = mixed & 0xff00;
 		break;
 	case MII:

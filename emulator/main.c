@@ -1,7 +1,7 @@
 /* cohort-emu: one ARM board with real caches. */
 #include "common/err.h"
-#include "console.h"
 #include "common/fsio.h"
+#include "console.h"
 #include "machine.h"
 #include "net.h"
 #include "options.h"
@@ -115,8 +115,7 @@ static int announce(const struct options *options, struct err *err)
 static int run_once(const struct options *options, struct host *host, enum machine_end *end,
                     struct err *err)
 {
-	struct machine *machine =
-		machine_new(&options->machine, host->console, host->net, err);
+	struct machine *machine = machine_new(&options->machine, host->console, host->net, err);
 	double start = seconds_now();
 
 	if (!machine)

@@ -105,8 +105,7 @@ static int parse_forward(const char *text, struct options *options, struct err *
 	char *end;
 
 	if (options->forwards == OPTIONS_FORWARDS)
-		return err_set(err, ERR_INVALID, "--forward: at most %u of them",
-		               OPTIONS_FORWARDS);
+		return err_set(err, ERR_INVALID, "--forward: at most %u of them", OPTIONS_FORWARDS);
 	host = strtoul(text, &end, 10);
 	if (end != text && *end == ':') {
 		text = end + 1;

@@ -11,7 +11,7 @@ struct err;
 
 struct options {
 	struct machine_config machine;
-	struct load_request load; /* strings belong to argv */
+	struct load_request load;          /* strings belong to argv */
 	const char *console, *console_log; /* paths of a socket and a file; NULL: stdio, none */
 	const char *pidfile;               /* NULL: none */
 	bool daemonize;
@@ -19,9 +19,9 @@ struct options {
 	struct options_forward {
 		uint16_t host, guest;
 	} forward[OPTIONS_FORWARDS];
-	bool exit_on_reset;       /* else the machine starts again */
-	bool exit_on_halt;        /* else it stays until the program is ended */
-	bool stats;               /* print statistics to stderr at the end */
+	bool exit_on_reset; /* else the machine starts again */
+	bool exit_on_halt;  /* else it stays until the program is ended */
+	bool stats;         /* print statistics to stderr at the end */
 	bool help, version;
 };
 
