@@ -269,17 +269,22 @@ static void take_frame(struct smc91c111 *card, const uint8_t *frame, size_t len)
 	fifo_put(&card->rx, packet);
 }
 
+bool smc91c111_is_on(const struct smc91c111 *card)
+{
+	return card->reg[RCR / 2] & RCR_ENABLE;
+}
+
 void smc91c111_receive(struct smc91c111 *card)
 {
 	uint8_t frame[SMC91C111_FRAME];
 
 	/* One packet stays for sending. A card that is off loses what comes. */
-	while (card->wire.next && (free_packets(card) > 1 || !(card->reg[RCR / 2] & RCR_ENABLE))) {
+	while (card->wire.next && (free_packets(card) > 1 || !smc91c111_is_on(card))) {
 		size_t len = card->wire.next(card->wire.to, frame);
 
 		if (len == 0)
 			break;
-		if (len >= 14 && (card->reg[RCR / 2] & RCR_ENABLE) && is_for_us(card, frame))
+		if (len >= 14 && smc91c111_is_on(card) && is_for_us(card, frame))
 			take_frame(card, frame, len);
 	}
 	update(card);

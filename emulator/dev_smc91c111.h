@@ -4,6 +4,7 @@
 #include "bus.h"
 #include "irq.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,9 @@ struct smc91c111_wire {
 struct smc91c111 *smc91c111_new(struct irq irq, struct smc91c111_wire wire);
 void smc91c111_free(struct smc91c111 *card);
 struct bus_device smc91c111_device(struct smc91c111 *card, uint32_t base);
+
+/* Whether the guest lets it receive. */
+bool smc91c111_is_on(const struct smc91c111 *card);
 
 /* Take frames from the wire while there is room for them. */
 void smc91c111_receive(struct smc91c111 *card);

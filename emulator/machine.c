@@ -20,6 +20,10 @@
 /* How long a core runs before console and network are looked at again. */
 #define SLICE 200000u
 
+/* How long after the guest switched its card on the wire carries anything: until then it has no address,
+ * and a connection that nobody answers is tried again only after many seconds. */
+#define LINK_NS 500000000u
+
 #define VIC_TIMER01 4
 #define VIC_TIMER23 5
 #define VIC_UART0   12
@@ -30,6 +34,7 @@ struct machine {
 	struct machine_config config;
 	struct console *console; /* borrowed */
 	struct net *net;         /* borrowed; NULL: none */
+	uint64_t card_on_ns;     /* since when the card is on; 0: it is off */
 	uint64_t ahead_ns;       /* slept less than was skipped: shorter than poll() can wait */
 	struct bus *bus;
 	struct cache *d, *i; /* NULL: none */
@@ -215,6 +220,17 @@ static uint64_t run_until(const struct machine *machine, uint64_t next_ns)
 	return until;
 }
 
+static bool is_linked(struct machine *machine)
+{
+	uint64_t now = clock_now(&machine->clock);
+
+	if (!smc91c111_is_on(machine->card))
+		machine->card_on_ns = 0;
+	else if (machine->card_on_ns == 0)
+		machine->card_on_ns = now;
+	return machine->card_on_ns && now - machine->card_on_ns >= LINK_NS;
+}
+
 static uint64_t wall_ns(void)
 {
 	struct timespec now;
@@ -236,7 +252,7 @@ static void sleep_on_wall(struct machine *machine, uint64_t next_ns)
 	wanted = wanted < longest ? wanted : longest;
 	sleep_ms = (wanted + machine->ahead_ns) / ms;
 	start = wall_ns();
-	net_poll(machine->net, &console, 1, (unsigned)sleep_ms);
+	net_poll(machine->net, is_linked(machine), &console, 1, (unsigned)sleep_ms);
 	slept = wall_ns() - start;
 	skip = slept > machine->ahead_ns ? slept - machine->ahead_ns : 0;
 	if (slept >= sleep_ms * ms && skip < wanted)
@@ -272,7 +288,7 @@ enum machine_end machine_run(struct machine *machine)
 			if (!poll_console(machine, 0))
 				return MACHINE_QUIT;
 			if (machine->net && !cpu->waiting)
-				net_poll(machine->net, NULL, 0, 0);
+				net_poll(machine->net, is_linked(machine), NULL, 0, 0);
 			look_at = cpu->count + SLICE;
 		}
 		if (machine->config.max_instructions &&

@@ -196,16 +196,19 @@ static int events_of(int index, void *opaque)
 	return seen;
 }
 
-void net_poll(struct net *net, struct pollfd *extra, unsigned extras, unsigned timeout_ms)
+void net_poll(struct net *net, bool linked, struct pollfd *extra, unsigned extras,
+              unsigned timeout_ms)
 {
 	uint32_t timeout = timeout_ms;
 	int ready;
 
 	for (net->fds = 0; net->fds < extras; net->fds++)
 		net->fd[net->fds] = extra[net->fds];
-	slirp_pollfds_fill(net->slirp, &timeout, add_fd, net);
+	if (linked)
+		slirp_pollfds_fill(net->slirp, &timeout, add_fd, net);
 	ready = poll(net->fd, net->fds, timeout < INT32_MAX ? (int)timeout : INT32_MAX);
 	for (unsigned n = 0; n < extras; n++)
 		extra[n].revents = ready > 0 ? net->fd[n].revents : 0;
-	slirp_pollfds_poll(net->slirp, ready < 0, events_of, net);
+	if (linked)
+		slirp_pollfds_poll(net->slirp, ready < 0, events_of, net);
 }

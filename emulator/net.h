@@ -1,6 +1,7 @@
 /* net.h - the network of a board, inside this program (libslirp): 10.0.2.0/24, the board is
  * 10.0.2.15. Nothing leaves it; TCP ports of 127.0.0.1 may lead into it. It runs on the wall's time. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,5 +24,7 @@ void net_send(struct net *net, const uint8_t *frame, size_t len);
 size_t net_next(struct net *net, uint8_t *frame);
 
 /* Move what can move, waiting up to timeout_ms for something: on the network or on one of
- * the extra descriptors, whose revents are set. */
-void net_poll(struct net *net, struct pollfd *extra, unsigned extras, unsigned timeout_ms);
+ * the extra descriptors, whose revents are set. While linked is false nobody answers from the board:
+ * the network stands still, and who connects to a forwarded port waits. */
+void net_poll(struct net *net, bool linked, struct pollfd *extra, unsigned extras,
+              unsigned timeout_ms);
