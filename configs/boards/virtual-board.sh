@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # its variables are set by the programs
 # What qemu-board and emu-board share: keys, files, the verbs. Sourced, by a program that has set
 #
 #   vm_name       its emulator in the names of files: qemu, emu
