@@ -1,7 +1,6 @@
 #include "agent/kmsg.h"
 
 #include "common/cacheclass.h"
-#include "common/kwarn.h"
 #include "common/scoped.h"
 #include "common/utf8.h"
 #include "common/xalloc.h"
@@ -19,7 +18,7 @@
 struct kmsg {
 	int fd; /* owned, or -1 */
 	bool mark;
-	void (*fn)(void *arg, const char *kind, const char *text);
+	void (*fn)(void *arg, enum kwarn_kind kind, const char *text);
 	void *arg;
 	struct kwarn warn;
 };
@@ -67,10 +66,10 @@ static void complain(void *arg, enum kwarn_kind kind, const char *text, size_t l
 	size_t used;
 
 	(void)utf8_clean(text, len, clean, sizeof(clean), &used);
-	k->fn(k->arg, kwarn_name(kind), clean);
+	k->fn(k->arg, kind, clean);
 }
 
-struct kmsg *kmsg_open(void (*fn)(void *arg, const char *kind, const char *text), void *arg)
+struct kmsg *kmsg_open(void (*fn)(void *arg, enum kwarn_kind kind, const char *text), void *arg)
 {
 	struct kmsg *k = xcalloc(1, sizeof(*k));
 

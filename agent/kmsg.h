@@ -1,5 +1,7 @@
 /* kmsg.h - the kernel's log, as far as a test may be to blame for it. */
 #pragma once
+#include "common/kwarn.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,9 +19,9 @@ struct kmsg_record {
 /* Take one record as /dev/kmsg gives it apart: "6,339,5140900,-;text\n KEY=value\n". False when it is none. */
 bool kmsg_parse(const char *record, size_t len, struct kmsg_record *out);
 
-/* Watch from here on, for complaints only (common/kwarn.h): kind is its name, text at most 8 KiB of UTF-8.
+/* Watch from here on, for complaints only: text is at most 8 KiB of UTF-8.
  * Never NULL; a machine whose log may not be read is watched in vain. */
-struct kmsg *kmsg_open(void (*fn)(void *arg, const char *kind, const char *text), void *arg);
+struct kmsg *kmsg_open(void (*fn)(void *arg, enum kwarn_kind kind, const char *text), void *arg);
 void kmsg_close(struct kmsg *k);
 
 /* For poll(), or -1. */

@@ -56,8 +56,11 @@ int leg_parse(struct leg *leg, const char *root, const char *name, struct err *e
 	int64_t run, attempt, leg_number;
 	const char *p = name;
 
-	if (!number(&p, '.', &run) || !number(&p, '.', &attempt) || !number(&p, '\0', &leg_number))
-		return err_set(err, ERR_INVALID, "--run %s: must be RUN.ATTEMPT.LEG", name);
+	if (!number(&p, '.', &run) || !number(&p, '.', &attempt) ||
+	    !number(&p, '\0', &leg_number)) {
+		(void)err_set(err, ERR_INVALID, "--run %s: must be RUN.ATTEMPT.LEG", name);
+		return -1;
+	}
 	leg_init(leg, root, run, attempt, leg_number);
 	return 0;
 }

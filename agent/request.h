@@ -19,6 +19,7 @@ struct planned {
 struct request {
 	json_t *doc; /* owned: everything else points into it */
 	int64_t run, attempt, leg, fence;
+	bool stop_on_oops;     /* end the leg behind the test in which the kernel had one */
 	int64_t memory_mib;    /* resident, of one test's processes together */
 	int64_t output_bytes;  /* of one test: both streams together */
 	struct planned *tests; /* owned */

@@ -15,6 +15,7 @@ struct session {
 	struct kmsg *kmsg;   /* owned */
 	int signals;         /* a signalfd: SIGCHLD, SIGTERM, SIGINT */
 	bool cancelled;      /* SIGTERM or SIGINT came */
+	bool died;           /* the kernel had an oops or a panic in this leg */
 	int64_t id;          /* the running test's, or -1: whom a kernel's complaint belongs to */
 	unsigned complaints; /* of the kernel since the running test began, or the last one ended */
 	int64_t finished;    /* tests that have a test-finished */

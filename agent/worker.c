@@ -18,20 +18,21 @@
 
 #define COMPLAINTS_MAX 64 /* a test; a kernel that warns in a loop must not fill the disk */
 
-static void on_complaint(void *arg, const char *kind, const char *text)
+static void on_complaint(void *arg, enum kwarn_kind kind, const char *text)
 {
 	struct session *s = arg;
 
+	s->died |= kwarn_fatal(kind);
 	if (++s->complaints > COMPLAINTS_MAX)
 		return;
 	if (s->complaints == COMPLAINTS_MAX) {
-		kind = "other";
+		kind = KWARN_OTHER;
 		text = "cohort-agent: the kernel complains on; from here on it is not recorded";
 	}
 	events_put(&s->events, "kernel-warning",
 	           json_pack("{s:o, s:s, s:s}", "id",
 	                     s->id < 0 ? json_null() : json_integer((json_int_t)s->id), "kind",
-	                     kind, "text", text));
+	                     kwarn_name(kind), "text", text));
 }
 
 /* SIGCHLD must be caught, not ignored, for wait4() to work; all are taken from the signalfd. */
@@ -82,10 +83,20 @@ static int begin(struct session *s, const struct start_fds *fds)
 	return s->events.failed ? -1 : 0;
 }
 
+/* Behind an oops the kernel's word counts for nothing: whoever can boot it anew wants the other tests left for then. */
+static bool stops(const struct session *s)
+{
+	return s->died && s->req->stop_on_oops;
+}
+
 /* A full disk may have room again once the tests' own files are gone. */
 static void put_finished(struct session *s)
 {
-	const char *outcome = s->cancelled ? "cancelled" : s->events.failed ? "error" : "complete";
+	bool left = s->finished < (int64_t)s->req->count;
+	const char *outcome = s->cancelled       ? "cancelled"
+	                      : s->events.failed ? "error"
+	                      : left && stops(s) ? "stopped"
+	                                         : "complete";
 	struct err why = s->events.err;
 
 	s->events.failed = false;
@@ -110,6 +121,9 @@ int worker_main(const struct leg *leg, const struct request *req, struct start_f
 	events_put(&s.events, "facts", json_pack("{s:o}", "facts", facts_read()));
 	for (size_t i = 0; i < req->count && !s.cancelled && !s.events.failed; i++) {
 		session_signals(&s);
+		kmsg_drain(s.kmsg);
+		if (stops(&s))
+			break;
 		if (!s.cancelled)
 			testrun(&s, &req->tests[i]);
 	}

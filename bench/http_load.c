@@ -9,6 +9,7 @@
  * "name value unit" lines. */
 #include "cli/client.h"
 #include "common/err.h"
+#include "common/fsio.h"
 #include "common/jx.h"
 #include "common/scoped.h"
 #include "common/timeus.h"
@@ -139,6 +140,14 @@ static void check_visible(struct client *client, long long job)
 		die(&(struct err){.text = "the job is done but its result is not visible"});
 }
 
+/* The value of sorted took below which percent of them lie, in ms. */
+static void print_rank(const char *name, const int64_t *took, long count, long percent)
+{
+	long at = count * percent / 100;
+
+	(void)printf("%s %.1f ms\n", name, (double)took[at] / 1000);
+}
+
 static void latency(struct load *load)
 {
 	struct err err;
@@ -163,8 +172,8 @@ static void latency(struct load *load)
 	}
 	stream_stop(&s, client, thread);
 	qsort(took, (size_t)load->count, sizeof(*took), by_value);
-	(void)printf("ours_job_latency_p50 %.1f ms\n", (double)took[load->count / 2] / 1000);
-	(void)printf("ours_job_latency_p90 %.1f ms\n", (double)took[load->count * 9 / 10] / 1000);
+	print_rank("ours_job_latency_p50", took, load->count, 50);
+	print_rank("ours_job_latency_p90", took, load->count, 90);
 	free(took);
 	client_close(client);
 }
@@ -172,13 +181,18 @@ static void latency(struct load *load)
 /* Busy time of all processors since boot, in seconds (/proc/stat, USER_HZ is 100 on Linux). */
 static double machine_cpu_s(void)
 {
-	SCOPED_FILE f = fopen("/proc/stat", "re");
-	unsigned long long user, nice, system, idle, iowait, irq, softirq;
+	SCOPED_STR text = fs_read_file("/proc/stat", 65536, NULL, NULL);
+	unsigned long long busy = 0;
+	char *next = text ? text + strcspn(text, " ") : NULL;
 
-	if (!f || fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle,
-	                 &iowait, &irq, &softirq) != 7)
-		return 0;
-	return (double)(user + nice + system + irq + softirq) / 100;
+	/* user nice system idle iowait irq softirq */
+	for (unsigned i = 0; next && i < 7; i++) {
+		unsigned long long ticks = strtoull(next, &next, 10);
+
+		if (i != 3 && i != 4)
+			busy += ticks;
+	}
+	return (double)busy / 100;
 }
 
 static void throughput(struct load *load)

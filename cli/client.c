@@ -1,5 +1,6 @@
 #include "cli/client.h"
 
+#include "cli/fields.h"
 #include "cli/term.h"
 #include "common/err.h"
 #include "common/jx.h"
@@ -20,9 +21,10 @@
 #define SSE_LINE_CAP ((size_t)1024 * 1024)
 
 struct client {
-	char *server; /* owned, no trailing slash */
-	char *token;  /* owned or NULL */
-	CURL *curl;   /* one connection, kept */
+	char *server;  /* owned, no trailing slash */
+	char *token;   /* owned or NULL */
+	CURL *curl;    /* one connection, kept */
+	json_t *wrong; /* owned: the wrong fields that the last refusal named, or NULL */
 };
 
 struct buffer {
@@ -54,6 +56,7 @@ struct client *client_open(const struct client_options *options, struct err *err
 void client_close(struct client *c)
 {
 	curl_easy_cleanup(c->curl);
+	json_decref(c->wrong);
 	free(c->server);
 	free(c->token);
 	free(c);
@@ -112,8 +115,9 @@ static struct curl_slist *prepare(struct client *c, const char *method, const ch
 	return headers;
 }
 
-/* The text of a problem+json reply, each field on its own line. */
-static int problem_to_err(long status, const struct buffer *reply, struct err *err)
+/* The text of a problem+json reply; the fields that it names are kept for client_complain(). */
+static int problem_to_err(struct client *c, long status, const struct buffer *reply,
+                          struct err *err)
 {
 	enum err_kind kind = status == 404                    ? ERR_NOTFOUND
 	                     : status == 409                  ? ERR_CONFLICT
@@ -122,22 +126,41 @@ static int problem_to_err(long status, const struct buffer *reply, struct err *e
 	                                                      : ERR_IO;
 	SCOPED_JSON doc = reply->data ? json_loadb(reply->data, reply->len, 0, NULL) : NULL;
 	const char *detail = json_string_value(json_object_get(doc, "detail"));
-	json_t *list = json_object_get(doc, "errors"), *one;
-	size_t i, used;
 
 	if (!detail)
 		detail = json_string_value(json_object_get(doc, "title"));
-	(void)err_set(err, kind, "%s (HTTP %ld)", detail ? detail : "the server refused", status);
-	json_array_foreach(list, i, one)
-	{
-		const char *pointer = json_string_value(json_object_get(one, "pointer"));
-		const char *text = json_string_value(json_object_get(one, "detail"));
+	json_decref(c->wrong);
+	c->wrong = json_incref(json_object_get(doc, "errors"));
+	if (status == 401 && !c->token)
+		return err_set(err, kind,
+		               "%s needs a token (HTTP 401): give --token-file, or set "
+		               "COHORT_TOKEN_FILE; cohortd keeps one in admin.token of its state "
+		               "directory",
+		               c->server);
+	return err_set(err, kind, "%s (HTTP %ld)", detail ? detail : "the server refused", status);
+}
 
-		used = strlen(err->text);
-		(void)snprintf(err->text + used, sizeof(err->text) - used, "\n  %s: %s",
-		               pointer && *pointer ? pointer : "/", text ? text : "");
+/* The transfer did not happen. */
+static int transfer_to_err(const struct client *c, CURLcode code, struct err *err)
+{
+	return err_set(err, ERR_IO, "%s: %s%s", c->server, curl_easy_strerror(code),
+	               code == CURLE_COULDNT_CONNECT
+	                       ? " (--server or COHORT_SERVER say where cohortd is)"
+	                       : "");
+}
+
+void client_complain(const struct client *c, FILE *out)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(c->wrong, i, one)
+	{
+		SCOPED_STR line = xasprintf("  %s: %s", field_text(one, "pointer"),
+		                            field_text(one, "detail"));
+
+		(void)fprintf(out, "%s\n", term_safe(line, false));
 	}
-	return -1;
 }
 
 /* Run the prepared request. Returns the status, or -1 with *err when there was no answer. */
@@ -150,7 +173,7 @@ static long perform(struct client *c, struct buffer *reply, struct err *err)
 	(void)curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, reply);
 	code = curl_easy_perform(c->curl);
 	if (code != CURLE_OK)
-		return err_set(err, ERR_IO, "%s: %s", c->server, curl_easy_strerror(code));
+		return transfer_to_err(c, code, err);
 	(void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
 	return status;
 }
@@ -195,7 +218,7 @@ int client_call(struct client *c, const char *method, const char *path, json_t *
 	if (status < 0)
 		result = -1;
 	else if (status >= 400)
-		result = problem_to_err(status, &answer, err);
+		result = problem_to_err(c, status, &answer, err);
 	else if (reply &&
 	         !(*reply = jx_parse(answer.data ? answer.data : "", answer.len, REPLY_CAP, err)))
 		result = err_context(err, "%s%s: the reply", c->server, path);
@@ -228,13 +251,20 @@ int client_list(struct client *c, const char *path, size_t max, json_t **items, 
 	return 0;
 }
 
+struct printing {
+	struct client *client;
+	struct buffer refusal; /* what came with a status that is an error */
+};
+
 static size_t print_reply(char *data, size_t size, size_t count, void *arg)
 {
+	struct printing *p = arg;
 	long status = 0;
 
-	(void)curl_easy_getinfo(((struct client *)arg)->curl, CURLINFO_RESPONSE_CODE, &status);
-	if (status < 400)
-		term_write(data, size * count);
+	(void)curl_easy_getinfo(p->client->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status >= 400)
+		return take_reply(data, size, count, &p->refusal);
+	term_write(data, size * count);
 	return size * count;
 }
 
@@ -242,28 +272,32 @@ int client_print(struct client *c, const char *path, const char *accept, struct 
 {
 	SCOPED_STR want = xasprintf("Accept: %s", accept);
 	struct curl_slist *headers = curl_slist_append(prepare(c, "GET", path), want);
-	struct buffer none = {0};
+	struct printing p = {.client = c};
 	long status = 0;
 	CURLcode code;
+	int result = 0;
 
 	(void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
 	(void)curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, print_reply);
-	(void)curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, c);
+	(void)curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &p);
 	code = curl_easy_perform(c->curl);
 	curl_slist_free_all(headers);
-	if (code != CURLE_OK)
-		return err_set(err, ERR_IO, "%s: %s", c->server, curl_easy_strerror(code));
 	(void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
-	return status >= 400 ? problem_to_err(status, &none, err) : 0;
+	if (code != CURLE_OK)
+		result = transfer_to_err(c, code, err);
+	else if (status >= 400)
+		result = problem_to_err(c, status, &p.refusal, err);
+	free(p.refusal.data);
+	return result;
 }
 
-/* How much of the file the server has: *have is its size when whole. */
+/* How much of the file the server has: *have; *whole says that it has all, and has verified it. */
 static int upload_offset(struct client *c, const char *path, uint64_t size, uint64_t *have,
-                         struct err *err)
+                         bool *whole, struct err *err)
 {
 	struct curl_slist *headers = prepare(c, "HEAD", path);
 	struct curl_header *offset = NULL;
-	struct buffer none = {0};
+	struct buffer none = {0}; /* HEAD has no body */
 	long status;
 
 	(void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
@@ -272,13 +306,14 @@ static int upload_offset(struct client *c, const char *path, uint64_t size, uint
 	free(none.data);
 	if (status < 0)
 		return -1;
-	*have = status == 200 ? size : 0;
+	*whole = status == 200;
+	*have = *whole ? size : 0;
 	if (status == 404 &&
 	    curl_easy_header(c->curl, "Upload-Offset", 0, CURLH_HEADER, -1, &offset) == CURLHE_OK)
 		*have = strtoull(offset->value, NULL, 10);
-	if (*have > size)
-		*have = 0;
-	return status == 200 || status == 404 ? 0 : problem_to_err(status, &none, err);
+	if (status == 200 || status == 404)
+		return 0;
+	return problem_to_err(c, status, &(struct buffer){0}, err);
 }
 
 static size_t give_part(char *data, size_t size, size_t count, void *arg)
@@ -288,7 +323,7 @@ static size_t give_part(char *data, size_t size, size_t count, void *arg)
 	return n < 0 ? CURL_READFUNC_ABORT : (size_t)n;
 }
 
-/* Send the bytes from..to of the open file. Returns the status, or -1 with *err. */
+/* Send the bytes from..to of the open file; all of them begin it anew. Returns the status, or -1 with *err. */
 static long upload_part(struct client *c, const char *path, int fd, uint64_t from, uint64_t to,
                         uint64_t size, struct err *err)
 {
@@ -300,7 +335,7 @@ static long upload_part(struct client *c, const char *path, int fd, uint64_t fro
 	long status;
 
 	headers = curl_slist_append(headers, "Content-Type: application/octet-stream");
-	if (size > 0)
+	if (from > 0 || to < size)
 		headers = curl_slist_append(headers, range);
 	(void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
 	(void)curl_easy_setopt(c->curl, CURLOPT_UPLOAD, 1L);
@@ -311,9 +346,34 @@ static long upload_part(struct client *c, const char *path, int fd, uint64_t fro
 	                                              : perform(c, &answer, err);
 	curl_slist_free_all(headers);
 	if (status >= 400 && status != 409)
-		(void)problem_to_err(status, &answer, err);
+		(void)problem_to_err(c, status, &answer, err);
 	free(answer.data);
 	return status;
+}
+
+/* Send the next part of the file, or find out what became of the last one. 1: the file is there, 0: go on, -1 with *err. */
+static int upload_step(struct client *c, const char *path, int fd, uint64_t size, uint64_t *have,
+                       unsigned *broken, struct err *err)
+{
+	/* All bytes are there and it is not whole: the server died before it had verified them. No part is left to send, so
+	 * it begins anew, in one piece. */
+	bool anew = *have >= size;
+	uint64_t from = anew ? 0 : *have;
+	uint64_t to = !anew && size - from > PART_BYTES ? from + PART_BYTES : size;
+	long status = upload_part(c, path, fd, from, to, size, err);
+	bool whole = false;
+
+	if (status >= 400 && status != 409)
+		return -1;
+	if (status >= 0 && status != 409) {
+		*have = to;
+		return to == size;
+	}
+	if (++*broken > RETRIES)
+		return status < 0 ? -1
+		                  : err_set(err, ERR_CONFLICT, "somebody else is uploading it too");
+	term_pause_ms(100U << *broken);
+	return upload_offset(c, path, size, have, &whole, err) < 0 ? -1 : whole;
 }
 
 int client_upload(struct client *c, const char *file, char hash[65], client_progress_fn *progress,
@@ -323,39 +383,26 @@ int client_upload(struct client *c, const char *file, char hash[65], client_prog
 	SCOPED_STR path = NULL;
 	uint64_t size = 0, have = 0;
 	unsigned broken = 0;
+	bool whole = false;
+	int rc;
 
 	if (fd < 0)
 		return err_errno(err, ERR_IO, "%s", file);
 	if (sha256_file(file, hash, &size, err) < 0)
 		return -1;
 	path = xasprintf("/api/v1/files/%s", hash);
-	if (upload_offset(c, path, size, &have, err) < 0)
-		return err_context(err, "%s", file);
-	if (have == size && size > 0)
-		return 0;
-	for (;;) {
-		uint64_t to = size - have > PART_BYTES ? have + PART_BYTES : size;
-		long status = upload_part(c, path, fd, have, to, size, err);
-
-		if (status >= 400 && status != 409)
-			return err_context(err, "%s", file);
-		if (status < 0 || status == 409) {
-			if (++broken > RETRIES)
-				return err_context(err, "%s", file);
-			term_pause_ms(100U << broken);
-			if (upload_offset(c, path, size, &have, err) < 0)
-				return err_context(err, "%s", file);
-		} else {
-			have = to;
-		}
-		if (progress)
+	rc = upload_offset(c, path, size, &have, &whole, err) < 0 ? -1 : whole;
+	while (rc == 0) {
+		rc = upload_step(c, path, fd, size, &have, &broken, err);
+		if (progress && rc >= 0)
 			progress(arg, have, size);
-		if (have == size && status >= 0 && status != 409)
-			return 0;
 	}
+	return rc < 0 ? err_context(err, "%s", file) : 0;
 }
 
 struct follow {
+	struct client *client;
+	struct buffer refusal; /* owned: what came with a status that is an error */
 	struct lines lines;
 	char kind[32];
 	json_t *data; /* owned: of the event that is being read */
@@ -395,7 +442,11 @@ static size_t follow_bytes(char *data, size_t size, size_t count, void *arg)
 {
 	struct follow *f = arg;
 	size_t len = size * count;
+	long status = 0;
 
+	(void)curl_easy_getinfo(f->client->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status >= 400)
+		return take_reply(data, size, count, &f->refusal);
 	if (lines_feed(&f->lines, f->fed, data, len, follow_line, f) < 0)
 		return 0;
 	f->fed += len;
@@ -429,7 +480,7 @@ int client_follow(struct client *c, const char *path, int64_t *after, client_eve
 	int result = 0;
 
 	for (unsigned pause_ms = 100;;) {
-		struct follow f = {.after = after, .fn = fn, .arg = arg};
+		struct follow f = {.client = c, .after = after, .fn = fn, .arg = arg};
 		int64_t before = *after;
 		long status;
 
@@ -437,12 +488,11 @@ int client_follow(struct client *c, const char *path, int64_t *after, client_eve
 		status = follow_once(c, path, &f);
 		lines_release(&f.lines);
 		json_decref(f.data);
-		if (f.ended)
+		if (status >= 400 && status < 500)
+			result = problem_to_err(c, status, &f.refusal, err);
+		free(f.refusal.data);
+		if (f.ended || result < 0)
 			break;
-		if (status >= 400 && status < 500) {
-			result = problem_to_err(status, &(struct buffer){0}, err);
-			break;
-		}
 		if (fn(arg, NULL, NULL) != 0)
 			break;
 		pause_ms = *after > before ? 100 : pause_ms < 5000 ? pause_ms * 2 : pause_ms;

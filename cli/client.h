@@ -1,8 +1,9 @@
 /* client.h - the public HTTP API as the command line uses it (docs/API.md), over libcurl.
- * One client belongs to one thread. Errors carry the server's problem text, field by field. */
+ * One client belongs to one thread. Errors carry the server's problem text; client_complain() has the fields. */
 #pragma once
 #include <jansson.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct err;
 struct client; /* opaque */
@@ -16,6 +17,9 @@ struct client_options {
 struct client *client_open(const struct client_options *options, struct err *err);
 void client_close(struct client *client);
 const char *client_server(const struct client *client);
+
+/* Print the wrong fields that the last refusal named, a line each; nothing when it named none. */
+void client_complain(const struct client *client, FILE *out);
 
 /* One request with a JSON reply. path starts at "/api/v1/". body may be NULL. A POST carries a fresh Idempotency-Key
  * and is repeated with the same key when the connection breaks, so that it takes effect once.

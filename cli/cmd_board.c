@@ -85,8 +85,10 @@ int cmd_board(struct client *client, int argc, char **argv, struct err *err)
 {
 	const char *verb = argc > 1 ? argv[1] : "";
 
-	if (strcmp(verb, "list") == 0 && argc <= 3)
-		return list(client, argc == 3 && strcmp(argv[2], "--json") == 0, err);
+	if (strcmp(verb, "list") == 0 && argc == 2)
+		return list(client, false, err);
+	if (strcmp(verb, "list") == 0 && argc == 3 && strcmp(argv[2], "--json") == 0)
+		return list(client, true, err);
 	if (strcmp(verb, "show") == 0 && argc == 3)
 		return show(client, argv[2], err);
 	if (strcmp(verb, "add") == 0 && argc == 3)

@@ -1,5 +1,6 @@
 #include "cli/client.h"
 #include "cli/cmd.h"
+#include "cli/evidence.h"
 #include "cli/fields.h"
 #include "cli/term.h"
 #include "common/err.h"
@@ -8,14 +9,32 @@
 
 #include <getopt.h>
 
+/* Failing cells of a class whose evidence is shown below the table. */
+#define EVIDENCE_MAX 6
+
 struct compare {
-	char *path; /* owned */
+	char *path;        /* owned */
+	const char *suite; /* with builds, or NULL */
 	bool all, json;
 };
+
+static int add_suite(struct compare *c)
+{
+	SCOPED_STR suite = c->suite ? client_escape(c->suite) : NULL;
+	char *longer;
+
+	if (!suite)
+		return 0;
+	longer = xasprintf("%s&suite=%s", c->path, suite);
+	free(c->path);
+	c->path = longer;
+	return 0;
+}
 
 static int parse(struct compare *c, int argc, char **argv, struct err *err)
 {
 	static const struct option options[] = {{"builds", required_argument, NULL, 'b'},
+	                                        {"suite", required_argument, NULL, 's'},
 	                                        {"all", no_argument, NULL, 'a'},
 	                                        {"json", no_argument, NULL, 'j'},
 	                                        {0}};
@@ -27,6 +46,8 @@ static int parse(struct compare *c, int argc, char **argv, struct err *err)
 			c->all = true;
 		} else if (opt == 'j') {
 			c->json = true;
+		} else if (opt == 's') {
+			c->suite = optarg;
 		} else if (opt == 'b' && !c->path) {
 			SCOPED_STR builds = client_escape(optarg);
 
@@ -35,9 +56,9 @@ static int parse(struct compare *c, int argc, char **argv, struct err *err)
 			return EXIT_USAGE;
 		}
 	}
-	if (c->path)
-		return optind == argc ? 0 : EXIT_USAGE;
-	if (optind + 1 != argc)
+	if (c->path && optind == argc)
+		return add_suite(c);
+	if (c->path || c->suite || optind + 1 != argc)
 		return EXIT_USAGE;
 	job = cmd_id(argv[optind], "job", err);
 	c->path = xasprintf("/api/v1/compare?job=%lld", job);
@@ -169,35 +190,78 @@ static void print_rows(const json_t *doc, bool all)
 			hidden);
 }
 
+/* A note that several classes share is said once. */
 static void print_notes(const json_t *doc)
 {
-	json_t *class;
+	SCOPED_JSON said = json_object();
+	json_t *class, *names;
+	const char *note;
 	size_t i;
 
 	json_array_foreach(json_object_get(doc, "classes"), i, class)
 	{
-		SCOPED_STR note = xstrdup(field_text(class, "note"));
+		const char *text = field_text(class, "note");
+		SCOPED_STR before = xstrdup(field_text(said, text));
+		SCOPED_STR all = xasprintf("%s%s%s (%s)", before, *before ? ", " : "",
+		                           field_text(class, "cache"), field_text(class, "kind"));
 
-		if (*note)
-			(void)printf("* %s (%s): %s\n", field_text(class, "cache"),
-			             field_text(class, "kind"), term_safe(note, false));
+		if (*text)
+			(void)json_object_set_new(said, text, json_string(all));
 	}
+	json_object_foreach(said, note, names)
+	{
+		SCOPED_STR line = xasprintf("* %s: %s", json_string_value(names), note);
+
+		(void)printf("%s\n", term_safe(line, false));
+	}
+}
+
+/* The stale lines themselves, for the first failing cells of the last column. */
+static int print_evidence(struct client *client, const json_t *class, struct err *err)
+{
+	unsigned shown = 0;
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(class, "rows"), i, row)
+	{
+		json_t *cells = json_object_get(row, "cells");
+		json_t *last = json_array_get(cells, json_array_size(cells) - 1);
+		SCOPED_STR path = xasprintf("/api/v1/results/%lld", field_int(last, "result"));
+		SCOPED_JSON result = NULL;
+
+		if (field_int(last, "fail") == 0 || field_int(last, "result") == 0 ||
+		    !*field_text(row, "cell"))
+			continue;
+		if (shown++ == EVIDENCE_MAX)
+			break;
+		if (client_call(client, "GET", path, NULL, &result, err) < 0)
+			return -1;
+		evidence_print_line(result);
+	}
+	return 0;
 }
 
 static int show(struct client *client, const struct compare *c, struct err *err)
 {
 	SCOPED_JSON doc = NULL;
 	SCOPED_STR headline = NULL;
+	json_t *class;
+	size_t i;
 
 	if (client_call(client, "GET", c->path, NULL, &doc, err) < 0)
 		return -1;
-	if (c->json) {
+	if (c->json)
 		return cmd_print_json(doc);
-	}
 	headline = xstrdup(field_text(doc, "headline"));
 	(void)printf("%s\n\n", term_safe(headline, false));
 	print_matrix(doc);
 	print_rows(doc, c->all);
+	json_array_foreach(json_object_get(doc, "classes"), i, class)
+	{
+		if (print_evidence(client, class, err) < 0)
+			return -1;
+	}
 	print_notes(doc);
 	return EXIT_OK;
 }

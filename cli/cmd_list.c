@@ -1,6 +1,7 @@
 /* The plain lists: jobs, runs, results; and what shows one of them. */
 #include "cli/client.h"
 #include "cli/cmd.h"
+#include "cli/evidence.h"
 #include "cli/fields.h"
 #include "cli/term.h"
 #include "common/err.h"
@@ -162,6 +163,9 @@ static int list_show(struct client *client, const struct list *l, void (*print)(
 	if (l->json)
 		return cmd_print_json(items);
 	print(items);
+	if (json_array_size(items) >= LIST_MAX)
+		(void)fprintf(stderr, "these are the newest %zu; there may be more\n",
+		              json_array_size(items));
 	return EXIT_OK;
 }
 
@@ -178,12 +182,12 @@ int cmd_jobs(struct client *client, int argc, char **argv, struct err *err)
 	return code;
 }
 
-/* One thing as JSON, with what belongs to it below sub (may be NULL) as "attempts". */
-static int show_one(struct client *client, const char *collection, const char *text,
-                    const char *sub, struct err *err)
+/* One thing ("run", "result") as JSON, with what belongs to it below sub (may be NULL) as "attempts". */
+static int show_one(struct client *client, const char *what, const char *text, const char *sub,
+                    struct err *err)
 {
-	long long id = cmd_id(text, collection, err);
-	SCOPED_STR path = xasprintf("/api/v1/%s/%lld", collection, id);
+	long long id = cmd_id(text, what, err);
+	SCOPED_STR path = xasprintf("/api/v1/%ss/%lld", what, id);
 	SCOPED_STR below = sub ? xasprintf("%s/%s", path, sub) : NULL;
 	SCOPED_JSON one = NULL;
 	SCOPED_JSON more = NULL;
@@ -208,10 +212,23 @@ int cmd_runs(struct client *client, int argc, char **argv, struct err *err)
 	int code = list_parse(&l, argc, argv);
 
 	if (code == 0)
-		code = l.one ? show_one(client, "runs", l.one, "attempts", err)
+		code = l.one ? show_one(client, "run", l.one, "attempts", err)
 		             : list_show(client, &l, print_runs, err);
 	free(l.query);
 	return code;
+}
+
+/* One result with what convinces: its records, and the log around it. */
+static int show_evidence(struct client *client, const char *text, struct err *err)
+{
+	long long id = cmd_id(text, "result", err);
+	SCOPED_STR path = xasprintf("/api/v1/results/%lld", id);
+	SCOPED_JSON result = NULL;
+
+	if (id < 0 || client_call(client, "GET", path, NULL, &result, err) < 0)
+		return -1;
+	evidence_print(result);
+	return EXIT_OK;
 }
 
 int cmd_results(struct client *client, int argc, char **argv, struct err *err)
@@ -228,8 +245,10 @@ int cmd_results(struct client *client, int argc, char **argv, struct err *err)
 	struct list l = {.path = "/api/v1/results", .options = options};
 	int code = list_parse(&l, argc, argv);
 
-	if (code == 0 && l.one)
-		code = show_one(client, "results", l.one, NULL, err);
+	if (code == 0 && l.one && !l.json)
+		code = show_evidence(client, l.one, err);
+	else if (code == 0 && l.one)
+		code = show_one(client, "result", l.one, NULL, err);
 	else if (code == 0 && l.json)
 		code = client_print(client, l.query, "application/x-ndjson", err) < 0 ? -1
 		                                                                      : EXIT_OK;

@@ -125,6 +125,11 @@ static int parse(struct submit *s, int argc, char **argv, struct err *err)
 		               : EXIT_USAGE;
 	if (optind + 1 != argc)
 		return EXIT_USAGE;
+	if (json_object_size(s->job) > 1 || json_object_size(boards) > 0)
+		return err_set(err, ERR_INVALID,
+		               "%s says all of the job: of the options only --dry-run, --watch and "
+		               "--json go with it",
+		               argv[optind]);
 	json_decref(s->job);
 	s->job = jx_load(argv[optind], (size_t)1024 * 1024, err);
 	return s->job ? 0 : -1;
@@ -167,7 +172,7 @@ static int send(struct client *client, const struct submit *s, struct err *err)
 		return -1;
 	id = field_int(reply, "id");
 	if (s->json)
-		(void)json_dumpf(reply, stdout, JSON_INDENT(2));
+		(void)cmd_print_json(reply);
 	else if (s->dry)
 		print_plan(reply);
 	else

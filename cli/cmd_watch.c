@@ -24,7 +24,36 @@ static json_t *run_of(struct watch *w, long long id, char key[24])
 	return json_object_get(w->runs, key);
 }
 
-static void draw_run(struct watch *w, const char *key, const json_t *run)
+/* How wide the columns of text have to be. */
+struct widths {
+	int cache, build, board;
+};
+
+static int widest(int width, const char *text)
+{
+	int len = (int)strlen(text);
+
+	return len > width && len < 64 ? len : width;
+}
+
+static struct widths measure(const struct watch *w)
+{
+	struct widths widths = {0};
+	const char *key;
+	json_t *run;
+
+	json_object_foreach(w->runs, key, run)
+	{
+		widths.cache = widest(widths.cache, field_text(run, "cache"));
+		widths.build =
+			widest(widths.build, field_text(json_object_get(run, "build"), "name"));
+		widths.board = widest(widths.board, field_text(run, "board"));
+	}
+	return widths;
+}
+
+static void draw_run(struct watch *w, const struct widths *widths, const char *key,
+                     const json_t *run)
 {
 	const char *fault = field_text(json_object_get(run, "fault"), "code");
 	const char *doing = json_string_value(json_object_get(w->current, key));
@@ -39,8 +68,9 @@ static void draw_run(struct watch *w, const char *key, const json_t *run)
 		(void)snprintf(tally + used, sizeof(tally) - used, " %s %lld", verdict,
 		               (long long)json_integer_value(count));
 	}
-	term_redraw_line("  %-14s %-20s %-16s %-9s %3lld/%-3lld %s%s %s", field_text(run, "cache"),
-	                 field_text(json_object_get(run, "build"), "name"),
+	term_redraw_line("  %-*s  %-*s  %-*s  %-9s %3lld/%-3lld %s%s %s", widths->cache,
+	                 field_text(run, "cache"), widths->build,
+	                 field_text(json_object_get(run, "build"), "name"), widths->board,
 	                 field_text(run, "board"), field_text(run, "state"),
 	                 field_int(run, "arrived"), field_int(run, "planned"), doing ? doing : "",
 	                 tally, fault);
@@ -48,6 +78,7 @@ static void draw_run(struct watch *w, const char *key, const json_t *run)
 
 static void draw(struct watch *w)
 {
+	struct widths widths = measure(w);
 	const char *key;
 	json_t *run;
 
@@ -56,7 +87,7 @@ static void draw(struct watch *w)
 	term_redraw_begin();
 	term_redraw_line("job %lld  %lld of %lld results%s", w->job, w->arrived, w->planned,
 	                 w->live ? "" : "  (connection lost, trying again)");
-	json_object_foreach(w->runs, key, run) draw_run(w, key, run);
+	json_object_foreach(w->runs, key, run) draw_run(w, &widths, key, run);
 	(void)fflush(stdout);
 }
 
@@ -89,26 +120,26 @@ static int refresh(struct watch *w, struct err *err)
 static void say(struct watch *w, const char *kind, json_t *data)
 {
 	json_t *fault = json_object_get(data, "fault");
+	const char *board = field_text(data, "board"), *stage = field_text(data, "stage");
+	SCOPED_STR text = NULL;
 
 	if (term_is_tty())
 		return;
 	if (strcmp(kind, "run") == 0 && json_is_object(fault))
-		(void)printf("run %lld on %s: %s %s (%s): %s\n", field_int(data, "run"),
-		             field_text(data, "board"), field_text(data, "state"),
-		             field_text(fault, "code"), field_text(fault, "stage"),
-		             field_text(fault, "detail"));
+		text = xasprintf("%s: %s (%s): %s", field_text(data, "state"),
+		                 field_text(fault, "code"), field_text(fault, "stage"),
+		                 field_text(fault, "detail"));
 	else if (strcmp(kind, "run") == 0)
-		(void)printf("run %lld on %s: %s %s\n", field_int(data, "run"),
-		             field_text(data, "board"), field_text(data, "state"),
-		             field_text(data, "stage"));
+		text = xstrdup(*stage ? stage : field_text(data, "state"));
 	else if (strcmp(kind, "result") == 0)
-		(void)printf("run %lld on %s: %s %s %s  [%lld/%lld]\n", field_int(data, "run"),
-		             field_text(data, "board"), field_text(data, "test"),
-		             field_text(data, "verdict"), field_text(data, "reason"), w->arrived,
-		             w->planned);
+		text = xasprintf("%s %s %s  [%lld/%lld]", field_text(data, "test"),
+		                 field_text(data, "verdict"), field_text(data, "reason"),
+		                 w->arrived, w->planned);
 	else if (strcmp(kind, "warning") == 0)
-		(void)printf("run %lld on %s: kernel %s\n", field_int(data, "run"),
-		             field_text(data, "board"), field_text(data, "kind"));
+		text = xasprintf("kernel %s", field_text(data, "warning"));
+	if (text)
+		(void)printf("run %lld%s%s: %s\n", field_int(data, "run"), *board ? " on " : "",
+		             board, text);
 	(void)fflush(stdout);
 }
 

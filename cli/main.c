@@ -2,6 +2,7 @@
 #include "cli/client.h"
 #include "cli/cmd.h"
 #include "cli/settings.h"
+#include "cli/term.h"
 #include "common/err.h"
 
 #include <errno.h>
@@ -23,12 +24,12 @@ static const struct cmd commands[] = {
 	{"log", "RUN [--console] [--attempt N]", "print the log of a run", cmd_log},
 	{"results", "[--job JOB] [--run RUN] [--test T] [--verdict V] [--cache C] [--json]\nRESULT",
          "list results, or show one with its evidence", cmd_results},
-	{"compare", "JOB [--all] [--json]\n--builds B,B… [--all] [--json]",
+	{"compare", "JOB [--all] [--json]\n--builds ID,ID… [--suite S] [--all] [--json]",
          "compare builds, base first, per cache class", cmd_compare},
 	{"board", "list [--json]\nshow NAME\nadd FILE.json\ndisable NAME REASON\nenable NAME",
          "the boards", cmd_board},
 	{"build",
-         "list [--json]\nshow BUILD\nadd MANIFEST.json\nadd --name N [--release R] [--build-id HEX] [--kernel F] [--dtb F] [--initramfs F] [--modules F] [--cmdline C]",
+         "list [--json]\nshow ID\nadd MANIFEST.json\nadd --name N [--release R] [--build-id HEX] [--kernel F] [--dtb F] [--initramfs F] [--modules F] [--cmdline C]",
          "the builds: kernels with their files", cmd_build},
 };
 
@@ -78,10 +79,15 @@ long long cmd_id(const char *text, const char *what, struct err *err)
 static int run_command(const struct cmd *cmd, struct settings *settings, int argc, char **argv)
 {
 	struct client_options options;
-	struct client *client;
+	struct client *client = NULL;
 	struct err err = {0};
 	int code = -1;
 
+	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+		(void)printf("%s\n", cmd->help);
+		usage_of(stdout, cmd);
+		return EXIT_OK;
+	}
 	if (settings_finish(settings, &err) == 0) {
 		options = (struct client_options){.server = settings->server,
 		                                  .token = settings->token};
@@ -90,16 +96,19 @@ static int run_command(const struct cmd *cmd, struct settings *settings, int arg
 			/* getopt starts anew, and glibc's own state with it. */
 			optind = 0;
 			code = cmd->run(client, argc, argv, &err);
-			client_close(client);
 		}
 	}
 	if (code == -1) {
-		(void)fprintf(stderr, "cohort %s: %s\n", cmd->name, err.text);
+		(void)fprintf(stderr, "cohort %s: %s\n", cmd->name, term_safe(err.text, true));
+		if (client)
+			client_complain(client, stderr);
 		code = EXIT_ERROR;
 	} else if (code == EXIT_USAGE) {
 		(void)fprintf(stderr, "usage:\n");
 		usage_of(stderr, cmd);
 	}
+	if (client)
+		client_close(client);
 	return code;
 }
 

@@ -49,12 +49,14 @@ struct raw {
 	const char *kind, *cache;
 };
 
-/* The index of word in the list, or -1 with a complaint that tells the choices. */
+/* The index of word in the list, or -1 with a complaint that tells the choices. NULL: there is a complaint already. */
 static int choose(const char *word, const char *const list[], const char *pointer,
                   struct jx_errors *errors)
 {
 	char choices[128] = "";
 
+	if (!word)
+		return -1;
 	for (int i = 0; list[i]; i++) {
 		size_t used = strlen(choices);
 
@@ -160,10 +162,9 @@ static void boot_read(struct board_file *b, json_t *object, struct jx_errors *er
 	};
 	int method;
 
-	if (!jx_read(object, FIELDS(fields), &raw, "/boot", errors))
-		return;
+	(void)jx_read(object, FIELDS(fields), &raw, "/boot", errors);
 	method = choose(raw.method, boot_names, "/boot/method", errors);
-	if (method == BOARD_BOOT_COMMAND && !raw.command)
+	if (method == BOARD_BOOT_COMMAND && !json_object_get(object, "command"))
 		jx_complain(errors, "/boot/command", "is required for the method command");
 	if (method == BOARD_BOOT_NONE && raw.command)
 		jx_complain(errors, "/boot/command", "does not go with the method none");
@@ -261,7 +262,7 @@ static void check_names(struct board_file *b, const struct raw *raw, struct jx_e
 	json_t *tag;
 	size_t i;
 
-	if (!jx_name_valid(b->name))
+	if (b->name && !jx_name_valid(b->name))
 		jx_complain(errors, "/name", "must be letters, digits and ._+- (at most 64)");
 	json_array_foreach(b->tags, i, tag)
 	{
@@ -271,8 +272,8 @@ static void check_names(struct board_file *b, const struct raw *raw, struct jx_e
 			jx_complain(errors, at, "must be letters, digits and ._+- (at most 64)");
 	}
 	b->kind = kind < 0 ? BOARD_HOST : (enum board_kind)kind;
-	b->cache = cache_class_parse(raw->cache);
-	if (b->cache == CACHE_UNKNOWN)
+	b->cache = raw->cache ? cache_class_parse(raw->cache) : CACHE_UNKNOWN;
+	if (raw->cache && b->cache == CACHE_UNKNOWN)
 		jx_complain(errors, "/cache",
 		            "must be one of: vivt vipt-aliasing vipt-nonaliasing pipt none");
 	(void)choose(b->arch, arch_names, "/arch", errors);
@@ -307,21 +308,20 @@ static void board_read(struct board_file *b, struct jx_errors *errors)
 		{"console", JX_OBJECT, false, 0, 0, offsetof(struct top, console)},
 		{"disabled", JX_STRING, false, 1, 1000, offsetof(struct top, disabled)},
 	};
-	bool whole = jx_read(b->doc, FIELDS(fields), &top, "", errors);
+	struct raw raw;
 
-	if (whole) {
-		struct raw raw = {.kind = top.kind, .cache = top.cache};
-
-		b->name = top.name;
-		b->description = top.description;
-		b->notes = top.notes;
-		b->arch = top.arch;
-		b->root = top.root;
-		b->disabled = top.disabled;
-		b->tags = top.tags;
-		b->memory_mib = top.memory;
-		check_names(b, &raw, errors);
-	}
+	/* Members whose field is wrong or absent keep their preset: all other fields are still checked. */
+	(void)jx_read(b->doc, FIELDS(fields), &top, "", errors);
+	raw = (struct raw){.kind = top.kind, .cache = top.cache};
+	b->name = top.name;
+	b->description = top.description;
+	b->notes = top.notes;
+	b->arch = top.arch;
+	b->root = top.root;
+	b->disabled = top.disabled;
+	b->tags = top.tags;
+	b->memory_mib = top.memory;
+	check_names(b, &raw, errors);
 	if (top.ssh)
 		ssh_read(b, top.ssh, errors);
 	if (top.boot)
@@ -390,7 +390,7 @@ void host_key_fingerprint(const void *blob, size_t len, char out[7 + 44])
 	unsigned char hash[crypto_hash_sha256_BYTES];
 
 	(void)crypto_hash_sha256(hash, blob, len);
-	(void)memcpy(out, "SHA256:", 7);
+	(void)snprintf(out, 7 + 44, "SHA256:");
 	(void)sodium_bin2base64(out + 7, 44, hash, sizeof(hash),
 	                        sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
 }
@@ -418,7 +418,7 @@ int host_key_parse(const char *line, struct host_key *key, struct err *err)
 		return err_set(err, ERR_INVALID,
 		               "a host key starts with ssh-ed25519 (or ecdsa-sha2-nistp…), as in "
 		               "/etc/ssh/ssh_host_ed25519_key.pub");
-	(void)memcpy(key->type, line, len);
+	(void)snprintf(key->type, sizeof(key->type), "%s", types[i]);
 	line += len;
 	line += strspn(line, " \t");
 	text = strcspn(line, " \t\r\n");

@@ -21,7 +21,7 @@ enum err_kind {
 
 struct err {
 	enum err_kind kind;
-	char text[480];
+	char text[480]; /* always UTF-8, whatever went into it; cut to fit */
 };
 
 /* Set err to kind with a formatted text; err may be NULL. Returns -1. */

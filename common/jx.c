@@ -197,7 +197,6 @@ static void store(json_t *value, const struct jx_field *f, void *out)
 		bool yes = json_is_true(value);
 		(void)memcpy(member, &yes, sizeof(yes));
 	} else {
-		/* The pointer is what is stored. NOLINTNEXTLINE(bugprone-sizeof-expression) */
 		(void)memcpy(member, &value, sizeof(value));
 	}
 }

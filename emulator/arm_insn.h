@@ -58,9 +58,10 @@ ALWAYS_INLINE struct shifted shift_by(uint32_t value, unsigned kind, uint32_t by
 		return (struct shifted){0, by == 32 ? value >> 31 : 0};
 	case SHIFT_ASR:
 		if (by < 32)
+			/* cppcheck-suppress shiftTooManyBitsSigned ; arithmetic on each compiler used */
 			return (struct shifted){(uint32_t)((int32_t)value >> by),
 			                        value >> (by - 1) & 1};
-		return (struct shifted){(uint32_t)((int32_t)value >> 31), value >> 31};
+		return (struct shifted){0 - (value >> 31), value >> 31};
 	case SHIFT_ROR:
 	default:
 		value = rotate_right(value, by);

@@ -131,8 +131,13 @@ static enum exec load_extra(struct cpu *cpu, uint32_t insn)
 	struct place place = place_of_extra(cpu, insn);
 	bool is_half = insn & 0x20;
 	uint32_t value;
+	bool done;
 
-	if (!(is_half ? mem_load16 : mem_load8)(cpu->mem, place.address, cpu->user_shift, &value))
+	if (is_half)
+		done = mem_load16(cpu->mem, place.address, cpu->user_shift, &value);
+	else
+		done = mem_load8(cpu->mem, place.address, cpu->user_shift, &value);
+	if (!done)
 		return EXEC_DATA_ABORT;
 	if (insn & 0x40)
 		value = (uint32_t)(is_half ? (int32_t)(int16_t)value : (int32_t)(int8_t)value);
@@ -258,6 +263,7 @@ static enum exec load_block(struct cpu *cpu, uint32_t insn)
 	bool user_bank = (insn & USER_BANK) && !(insn & 0x8000);
 	uint32_t values[16];
 
+	values[15] = 0;
 	for (uint32_t list = insn & 0xffff; list; list &= list - 1) {
 		unsigned n = (unsigned)__builtin_ctz(list);
 
@@ -269,6 +275,7 @@ static enum exec load_block(struct cpu *cpu, uint32_t insn)
 	for (uint32_t list = insn & 0x7fff; list; list &= list - 1) {
 		unsigned n = (unsigned)__builtin_ctz(list);
 
+		/* cppcheck-suppress uninitvar ; the loop above wrote what this list has */
 		*(user_bank ? cpu_user_reg(cpu, n) : &cpu->r[n]) = values[n];
 	}
 	return insn & 0x8000 ? load_pc(cpu, insn, values[15]) : EXEC_OK;

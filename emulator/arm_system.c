@@ -53,9 +53,9 @@ static enum exec software_interrupt(struct cpu *cpu, uint32_t insn)
 
 static enum exec status_to_register(struct cpu *cpu, uint32_t insn)
 {
-	const uint32_t *spsr = insn & OF_SPSR ? cpu_spsr(cpu) : &cpu->cpsr;
+	const uint32_t *spsr = insn & OF_SPSR ? cpu_spsr(cpu) : NULL;
 
-	cpu->r[RD(insn)] = spsr ? *spsr : cpu->cpsr;
+	cpu->r[RD(insn)] = spsr ? *spsr : cpu->cpsr; /* a mode without an SPSR shows the CPSR */
 	return EXEC_OK;
 }
 
@@ -170,6 +170,7 @@ static arm_fn *decode(uint32_t insn)
 void arm_init(void)
 {
 	for (uint32_t i = 0; i < 4096; i++)
+		/* cppcheck-suppress AssignmentAddressToInteger ; it is a table of functions */
 		decode_table[i] = decode((i & 0xff0) << 16 | (i & 0xf) << 4);
 }
 
@@ -184,7 +185,7 @@ enum exec arm_step(struct cpu *cpu)
 	insn = host_read(mem->fetch_bytes + (pc & 28), 4);
 	cpu->r[15] = pc + 8;
 	cpu->next_pc = pc + 4;
-	if (!(cpu_conditions[insn >> 28] >> (cpu->cpsr >> 28) & 1))
+	if (insn >> 28 != 14 && !(cpu_conditions[insn >> 28] >> (cpu->cpsr >> 28) & 1))
 		return insn >> 28 == 15 ? arm_unconditional(cpu, insn) : EXEC_OK;
 	return decode_table[(insn >> 16 & 0xff0) | (insn >> 4 & 0xf)](cpu, insn);
 }

@@ -148,7 +148,7 @@ static int load_dtb(struct bus *bus, const struct load_request *request,
 int load_linux(struct bus *bus, struct cpu *cpu, const struct load_request *request,
                struct err *err)
 {
-	struct extent kernel;
+	struct extent kernel = {0, 0};
 	struct extent initrd = {bus_ram_bytes(bus) / 2, bus_ram_bytes(bus) / 2};
 	uint32_t dtb_at;
 

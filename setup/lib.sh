@@ -60,12 +60,14 @@ run_logged() {
 
 # artifact KIND NAME KEY WHAT BUILDER [ARG...]: set $artifact_dir to the artefact's directory, making
 # it if need be by BUILDER DIR ARG..., a function that fills the empty directory DIR. WHAT is the
-# progress line, empty for what takes no time. Never call it where bash ignores set -e (if, ||, &&).
+# progress line, empty for what takes no time. With COHORT_MADE_ONLY in the environment nothing is
+# made: what is not there is an error. Never call it where bash ignores set -e (if, ||, &&).
 artifact() {
 	local kind=$1 name=$2 key=$3 what=$4 builder=$5 lock tmp started
 	shift 5
 	artifact_dir=$cache_root/$kind/$name-$key
 	[ ! -e "$artifact_dir" ] || return 0
+	[ -z "${COHORT_MADE_ONLY:-}" ] || die "$kind/$name-$key is not made yet: run setup/all"
 
 	mkdir -p "$cache_root/$kind"
 	exec {lock}>"$cache_root/$kind/.lock-$name"

@@ -122,18 +122,24 @@ static const char *dcache_class(const struct platform *platform)
 }
 
 /* Where the kernel's addresses begin, from where ours end: a stack is near the top. */
+static const char *page_offset_guess(uint64_t stack)
+{
+	if (stack > UINT32_MAX)
+		return NULL;
+	return stack >= 0x80000000U   ? "0xc0000000"
+	       : stack >= 0x40000000U ? "0x80000000"
+	                              : "0x40000000";
+}
+
 static void put_page_offset(struct jsonw *json)
 {
 	int here = 0;
-	uintptr_t top = (uintptr_t)&here;
+	const char *guess = page_offset_guess((uintptr_t)&here);
 
-	if (sizeof(top) > 4)
-		jsonw_null(json, "page_offset_guess");
+	if (guess)
+		jsonw_string(json, "page_offset_guess", guess);
 	else
-		jsonw_string(json, "page_offset_guess",
-		             top >= 0x80000000U   ? "0xc0000000"
-		             : top >= 0x40000000U ? "0x80000000"
-		                                  : "0x40000000");
+		jsonw_null(json, "page_offset_guess");
 }
 
 void env_emit(FILE *out)

@@ -152,7 +152,7 @@ static void limit_counts(struct report *report)
 	for (unsigned int i = 0; i < report->mismatch_count; i++) {
 		struct mismatch *mismatch = &report->mismatches[i];
 
-		mismatch->cell %= report->cell_count;
+		mismatch->cell = report->cell_count > 0 ? mismatch->cell % report->cell_count : 0;
 		mismatch->signature %= SIGNATURES;
 	}
 }

@@ -136,7 +136,6 @@ static void end_group(pid_t pid)
 	uint64_t deadline = machine_now_us() + REAP_LIMIT_US;
 
 	(void)kill(-pid, SIGKILL);
-	(void)kill(pid, SIGKILL);
 	while (machine_now_us() < deadline) {
 		pid_t reaped = waitpid(-1, NULL, WNOHANG);
 

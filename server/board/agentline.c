@@ -9,7 +9,7 @@
 #define BIG ((int64_t)1 << 53)
 
 /* Shape of one field: a type letter and its bound.
- * i: integer 0 to max; s: string of at most max bytes; o: object. A capital one may be null or absent. */
+ * i: integer 0 to max; s: string of at most max bytes; o: object. The capital one may be null or absent. */
 struct field {
 	const char *name;
 	char type;
@@ -60,9 +60,11 @@ static bool fits(const json_t *value, const struct field *f)
 {
 	switch (f->type) {
 	case 'i':
+	case 'I':
 		return json_is_integer(value) && json_integer_value(value) >= 0 &&
 		       json_integer_value(value) <= f->max;
 	case 's':
+	case 'S':
 		return json_is_string(value) && (int64_t)json_string_length(value) <= f->max;
 	default:
 		return json_is_object(value);
@@ -72,14 +74,12 @@ static bool fits(const json_t *value, const struct field *f)
 static int copy_field(json_t *from, const struct field *f, json_t *to, const char *event,
                       struct err *err)
 {
-	struct field one = *f;
-	bool may_miss = f->type >= 'A' && f->type <= 'Z';
+	bool may_miss = f->type == 'I' || f->type == 'S';
 	json_t *value = json_object_get(from, f->name);
 
 	if (may_miss && !value)
 		return 0;
-	one.type = may_miss ? (char)(f->type - 'A' + 'a') : f->type;
-	if (!(may_miss && json_is_null(value)) && !fits(value, &one))
+	if (!(may_miss && json_is_null(value)) && !fits(value, f))
 		return err_set(err, ERR_PROTOCOL, "%s: %s is missing or out of bounds", event,
 		               f->name);
 	(void)json_object_set(to, f->name, value);
@@ -140,7 +140,7 @@ static int check_finished(struct agent_line *line, struct err *err)
 static int check_words(struct agent_line *line, struct err *err)
 {
 	static const char *const streams[] = {"out", "err"};
-	static const char *const outcomes[] = {"complete", "cancelled", "error"};
+	static const char *const outcomes[] = {"complete", "cancelled", "error", "stopped"};
 	static const char *const kinds[] = {"oops",      "panic",     "bug", "warning", "lockup",
 	                                    "hung-task", "rcu-stall", "oom", "other"};
 	size_t i = 0;

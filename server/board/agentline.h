@@ -24,7 +24,7 @@ enum agent_event {
 	AGENT_FINISHED,
 };
 
-enum agent_outcome { AGENT_COMPLETE, AGENT_CANCELLED, AGENT_ERROR };
+enum agent_outcome { AGENT_COMPLETE, AGENT_CANCELLED, AGENT_ERROR, AGENT_STOPPED };
 
 struct agent_line {
 	enum agent_event event;

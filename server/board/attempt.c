@@ -271,6 +271,18 @@ static struct action next_leg(const struct attempt *a, const struct world *w)
 	return next_begin(a, w);
 }
 
+/* The kernel lives on behind an oops, but what it says of the other tests proves nothing: they get a new boot. */
+static struct action next_fresh(const struct attempt *a, const struct world *w)
+{
+	if (strcmp(a->leg_boot, w->boot_id) != 0)
+		return next_leg(a, w);
+	if (!w->can_restart) /* it was not asked to stop */
+		return fault("agent-protocol");
+	if (w->booted || w->restarted)
+		return fault("board-lost");
+	return act(w->boots ? ACT_BOOT : ACT_RESTART);
+}
+
 /* A wish to end the worker: by cohortd, or because the run's time is over. */
 static struct action next_stopping(const struct attempt *a, const struct world *w)
 {
@@ -297,6 +309,8 @@ static struct action next_test(const struct attempt *a, const struct world *w)
 		               : to_stage(STAGE_COLLECT);
 	if (w->cancel || w->run_late)
 		return next_stopping(a, w);
+	if (w->booting)
+		return act(ACT_BOOT);
 	if (!w->link_up)
 		return next_away(a, w);
 	if (!w->ready)
@@ -311,6 +325,8 @@ static struct action next_test(const struct attempt *a, const struct world *w)
 		                                                               : ACT_FOLLOW);
 	case WORKER_GONE:
 		return next_leg(a, w);
+	case WORKER_STOPPED:
+		return next_fresh(a, w);
 	case WORKER_COMPLETE:
 		return fault("agent-protocol");
 	case WORKER_CANCELLED:

@@ -57,6 +57,7 @@ enum worker {
 	WORKER_COMPLETE,
 	WORKER_CANCELLED,
 	WORKER_ERROR,
+	WORKER_STOPPED, /* the kernel had an oops, and is to be started again */
 };
 
 enum machine { MACHINE_UNKNOWN, MACHINE_OFF };
@@ -70,6 +71,7 @@ struct world {
 	bool proved; /* in this session: the kernel is the build; false with proof_code: it is not */
 	const char *proof_code; /* fault code of a bad proof */
 	char boot_id[65];       /* of this session, once ready */
+	bool booting;           /* the boot method is at work */
 	bool booted;            /* this process booted the build, and no leg began since */
 	bool restarted;         /* the machine was started again because its kernel died */
 	bool late;              /* the deadline for a link passed */

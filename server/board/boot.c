@@ -4,10 +4,10 @@
 
 const struct boot_method *boot_method_of(enum board_boot id)
 {
-	static const struct boot_method *const methods[] = {&boot_none, &boot_command};
+	static const struct boot_method *const methods[] = {&boot_none, &boot_command, NULL};
 
-	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)
-		if (methods[i]->id == id)
-			return methods[i];
+	for (const struct boot_method *const *m = methods; *m; m++)
+		if ((*m)->id == id)
+			return *m;
 	abort();
 }

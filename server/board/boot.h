@@ -18,7 +18,8 @@ struct boot {
 	void (*say)(void *arg, const char *text, size_t len); /* for run.log */
 	void *arg;
 	bool busy, failed; /* failed: detail says why */
-	char detail[256];
+	char said[256];    /* the last line of its command */
+	char detail[512];
 };
 
 struct boot_method {

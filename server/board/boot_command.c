@@ -4,6 +4,7 @@
 
 #include "common/err.h"
 #include "common/scoped.h"
+#include "common/utf8.h"
 #include "common/xalloc.h"
 #include "server/board/request.h"
 
@@ -19,14 +20,17 @@ static void command_done(void *arg, int status)
 		(void)snprintf(b->detail, sizeof(b->detail), "%s took longer than %d s",
 		               b->board->boot.command[0], (int)(b->limit_us / 1000000));
 	else
-		(void)snprintf(b->detail, sizeof(b->detail), "%s: exit status %d",
-		               b->board->boot.command[0], status);
+		(void)snprintf(b->detail, sizeof(b->detail), "%s: exit status %d%s%s",
+		               b->board->boot.command[0], status, *b->said ? ": " : "", b->said);
 }
 
 static void command_line(void *arg, const char *text, size_t len)
 {
 	struct boot *b = arg;
+	size_t used;
 
+	if (len > 0)
+		(void)utf8_clean(text, len, b->said, sizeof(b->said), &used);
 	b->say(b->arg, text, len);
 }
 

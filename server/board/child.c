@@ -15,8 +15,6 @@
 
 #define LINE_CAP 4096
 
-extern char **environ;
-
 static int child_line(void *arg, char *text, size_t len, uint64_t end)
 {
 	struct child *c = arg;
@@ -48,6 +46,8 @@ static void child_finish(struct child *c)
 	             : WIFEXITED(c->status) ? WEXITSTATUS(c->status)
 	                                    : 128 + WTERMSIG(c->status);
 
+	if (c->lines.have > 0) /* last words without a newline count, too */
+		(void)lines_feed(&c->lines, 0, "\n", 1, child_line, c);
 	c->pid = 0;
 	child_close(c);
 	if (c->spec.done)
@@ -83,8 +83,9 @@ static void child_on_end(void *arg, short revents)
 	(void)revents;
 	if (waitpid(c->pid, &c->status, WNOHANG) != c->pid)
 		return;
-	for (int i = 0; i < 64 && c->out.fd >= 0 && child_read(c); i++)
-		continue;
+	for (int left = 64; left > 0 && c->out.fd >= 0; left--)
+		if (!child_read(c))
+			break;
 	child_finish(c);
 }
 

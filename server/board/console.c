@@ -37,6 +37,8 @@ static int console_line(void *arg, char *text, size_t len, uint64_t end)
 	struct console *c = arg;
 
 	(void)end;
+	while (len > 0 && text[len - 1] == '\r') /* as a serial line ends */
+		text[--len] = '\0';
 	if (strstr(text, "Booting Linux on physical CPU"))
 		c->boots++;
 	if (cache_class_of_boot_line(text, NULL) != CACHE_UNKNOWN)

@@ -2,6 +2,7 @@
 
 #include "common/logline.h"
 #include "common/scoped.h"
+#include "common/utf8.h"
 #include "common/xalloc.h"
 #include "server/board/caplog.h"
 #include "server/board/prove.h"
@@ -33,6 +34,15 @@ bool drive_put(struct drive *d, const char *event, json_t *fields)
 		drive_fault(d, "agent-protocol", "more than %d bad lines, the last one: %s",
 		            REFUSED_MAX, err.text);
 	return false;
+}
+
+json_t *drive_text(const char *text, size_t len)
+{
+	SCOPED_STR out = xcalloc(1, 3 * len + 1);
+	size_t used;
+
+	(void)utf8_clean(text, len, out, 3 * len + 1, &used);
+	return json_string(out);
 }
 
 void drive_say(struct drive *d, const char *fmt, ...)
@@ -120,6 +130,9 @@ static bool act_ready(struct drive *d, const struct action *a)
 		return false;
 	case PREPARE_FAILED:
 		drive_fault(d, d->prepare.fault, "%s", d->prepare.err.text);
+		/* Who does not answer here will not answer the next attempt in this session. */
+		if (d->prepare.err.kind == ERR_TIMEOUT)
+			link_close(d);
 		return true;
 	case PREPARE_READY:
 		break;
@@ -154,11 +167,11 @@ static bool act_leg(struct drive *d, const struct action *a)
 {
 	(void)a;
 	(void)drive_put(d, "leg",
-	                json_pack("{s:I, s:s}", "leg", (json_int_t)(d->record->attempt.leg + 1),
+	                json_pack("{s:I, s:s}", "leg", (json_int_t)d->record->attempt.leg + 1,
 	                          "boot_id", d->world.boot_id));
 	follow_reset(&d->follow, 0);
 	d->world.worker = WORKER_UNKNOWN;
-	d->world.booted = d->world.restarted = false;
+	d->world.booted = d->world.restarted = d->noted_oops = false;
 	d->follow_tries = 0;
 	return true;
 }
@@ -250,8 +263,8 @@ static json_t *ended_fields(struct drive *d, const struct action *a)
 	drive_say(d, "fault %s in %s: %s", a->fault, stage, detail);
 	log_note("run %lld.%lld: %s in %s: %s", (long long)d->record->request.run,
 	         (long long)d->record->request.attempt, a->fault, stage, detail);
-	return json_pack("{s:s, s:{s:s, s:s, s:s%}}", "outcome", a->outcome, "fault", "code",
-	                 a->fault, "stage", stage, "detail", detail, strlen(detail));
+	return json_pack("{s:s, s:{s:s, s:s, s:o}}", "outcome", a->outcome, "fault", "code",
+	                 a->fault, "stage", stage, "detail", drive_text(detail, strlen(detail)));
 }
 
 /* Leave the attempt: what of it still runs on the board is asked to end; after a fault nothing is believed any more. */

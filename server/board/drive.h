@@ -33,6 +33,9 @@ struct drive_times {
 
 extern const struct drive_times drive_times_usual;
 
+/* What the one command that may run is for. */
+enum child_job { CHILD_FREE, CHILD_BOOT, CHILD_RESTART, CHILD_STATUS, CHILD_OFF, CHILD_CYCLE };
+
 struct drive {
 	struct loop *loop;
 	const struct board_file *board;
@@ -43,14 +46,7 @@ struct drive {
 	const struct boot_method *method;
 	struct console console;
 	struct child child; /* of boot and power: one at a time */
-	enum {
-		CHILD_FREE,
-		CHILD_BOOT,
-		CHILD_RESTART,
-		CHILD_STATUS,
-		CHILD_OFF,
-		CHILD_CYCLE
-	} child_job;
+	enum child_job child_job;
 	struct boot boot;
 	struct prepare prepare;
 	struct follow follow;
@@ -64,7 +60,9 @@ struct drive {
 	char old_boot[65];    /* boot_id before we booted: not yet gone while it answers */
 	char last_error[480]; /* why the link went down */
 	bool lost;            /* it did, in this attempt, after it was up */
-	bool banner_short;    /* a machine that boots: do not wait long for a banner */
+	bool noted_oops;      /* the journal says that the kernel of this leg had one */
+	int64_t away_us;      /* since when it boots, or the link is down; 0: it should be there */
+	int64_t status_us;    /* not before this is its power looked at again */
 	int64_t link_backoff_us, progress_us, boots_seen;
 	char worker_detail[256];
 	enum cache_class proved_cache;

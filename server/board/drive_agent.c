@@ -27,8 +27,8 @@ static bool is_finished(const void *arg, size_t index)
 bool agent_run(struct drive *d)
 {
 	const struct record *r = d->record;
-	SCOPED_JSON doc = request_for_leg(&r->request, d->board->root, r->attempt.leg, is_finished,
-	                                  &r->attempt);
+	SCOPED_JSON doc = request_for_leg(&r->request, d->board->root, r->attempt.leg,
+	                                  d->world.can_restart, is_finished, &r->attempt);
 	SCOPED_STR text = jx_text(doc);
 	SCOPED_STR agent = prepare_agent(&d->prepare, &r->request);
 	SCOPED_STR command = xasprintf("exec %s run --root %s --follow", agent, d->board->root);
@@ -132,6 +132,22 @@ static void outrank(struct drive *d, struct agent_line *line)
 	(void)json_object_set_new(line->fields, "reason", json_string("kernel-crash"));
 }
 
+/* An oops that the kernel outlived makes every later word of it doubtful: who reads the results must know. */
+static void note_oops(struct drive *d, const char *kind)
+{
+	const char *text =
+		d->world.can_restart
+			? "the kernel had an oops: the other tests wait for a new boot"
+			: "the kernel had an oops, and nothing can start the board again: the "
+			  "tests behind it run in that kernel";
+
+	if (d->noted_oops || (strcmp(kind, "oops") != 0 && strcmp(kind, "panic") != 0))
+		return;
+	d->noted_oops = true;
+	(void)drive_put(d, "note", json_pack("{s:s}", "text", text));
+	drive_say(d, "%s", text);
+}
+
 static void take_event(struct drive *d, struct agent_line *line, uint64_t end)
 {
 	const char *name = json_string_value(json_object_get(line->fields, "ev"));
@@ -155,6 +171,8 @@ static void take_event(struct drive *d, struct agent_line *line, uint64_t end)
 	(void)json_object_set_new(line->fields, "off", json_integer((json_int_t)end));
 	if (drive_put(d, name, json_incref(line->fields)))
 		d->flaps = 0;
+	if (line->event == AGENT_KERNEL_WARNING)
+		note_oops(d, json_string_value(json_object_get(line->fields, "kind")));
 }
 
 static void take_finished(struct drive *d, const struct agent_line *line)
@@ -163,6 +181,7 @@ static void take_finished(struct drive *d, const struct agent_line *line)
 		[AGENT_COMPLETE] = WORKER_COMPLETE,
 		[AGENT_CANCELLED] = WORKER_CANCELLED,
 		[AGENT_ERROR] = WORKER_ERROR,
+		[AGENT_STOPPED] = WORKER_STOPPED,
 	};
 	const char *detail = json_string_value(json_object_get(line->fields, "detail"));
 
@@ -266,15 +285,14 @@ void agent_follow_ended(struct drive *d)
 {
 	bool was_run = *d->follow.answer != '\0' || d->follow.greeting;
 	int status = d->follow.status;
+	bool ran = d->follow.err.kind == ERR_NONE && status != 126 && status != 127;
 
 	d->follow.ended = false;
 	if (d->world.worker != WORKER_FOLLOWED)
 		return;
-	if (d->follow.err.kind != ERR_NONE || status == 126 || status == 127)
-		try_again(d);
-	else if (was_run && !answered_ok(d))
+	if (ran && was_run && !answered_ok(d))
 		run_refused(d);
-	else if (status == 3 || status == 4)
+	else if (ran && (status == 3 || status == 4))
 		d->world.worker = WORKER_GONE;
 	else
 		try_again(d);

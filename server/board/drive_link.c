@@ -12,11 +12,12 @@
 #include <unistd.h>
 
 #define BACKOFF_US     50000
-#define BACKOFF_MAX_US (1 * SECOND)
+#define BACKOFF_MAX_US (SECOND / 5)
 #define BANNER_US      (5 * SECOND)
-#define BANNER_SHORT_US                                                                            \
-	(2 * SECOND) /* QEMU takes the connection of a guest that is not up yet, and says nothing */
-#define PROBE_US       (3 * SECOND)
+#define BANNER_MIN_US  (SECOND / 2)
+#define PROBE_US       (3 * SECOND) /* a kernel that is busy with its last words may be slow */
+#define PROBE_BOOT_US  (1 * SECOND)
+#define STATUS_US      (1 * SECOND) /* between two looks at the power */
 #define POWER_LIMIT_US (60 * SECOND)
 #define FLAPS_MAX      20
 #define WARNINGS_MAX   100
@@ -49,11 +50,18 @@ static void link_up(void *arg)
 	if (!d->record)
 		return;
 	d->boots_seen = (int64_t)d->console.boots;
+	/* It is back, unless this is the kernel that was to go; what comes next has limits of its own. */
+	if (!*d->old_boot) {
+		d->world.late = false;
+		d->link_late.at_us = 0;
+	}
 	if (!d->lost)
 		return;
 	d->lost = false;
 	if (d->record->attempt.stage == STAGE_TEST)
-		(void)drive_put(d, "reconnected", json_pack("{s:s}", "detail", d->last_error));
+		(void)drive_put(d, "reconnected",
+		                json_pack("{s:o}", "detail",
+		                          drive_text(d->last_error, strlen(d->last_error))));
 	drive_say(d, "connected again after: %s", d->last_error);
 }
 
@@ -62,6 +70,8 @@ static void link_down(void *arg, const char *fault, const struct err *err)
 	struct drive *d = arg;
 	bool was_up = d->world.link_up;
 
+	if (was_up)
+		d->away_us = d->loop->mono_us;
 	if (strcmp(d->last_error, err->text) != 0)
 		drive_say(d, "%s: %s", fault, err->text);
 	(void)snprintf(d->last_error, sizeof(d->last_error), "%s", err->text);
@@ -84,8 +94,11 @@ static void link_down(void *arg, const char *fault, const struct err *err)
 	d->link_backoff_us *= 2;
 	if (d->link_backoff_us > BACKOFF_MAX_US)
 		d->link_backoff_us = BACKOFF_MAX_US;
-	if (d->board->power.command[POWER_STATUS] && d->child_job == CHILD_FREE)
-		(void)power_begin(d, POWER_STATUS, CHILD_STATUS);
+	if (!d->board->power.command[POWER_STATUS] || d->child_job != CHILD_FREE ||
+	    d->loop->mono_us < d->status_us)
+		return;
+	d->status_us = d->loop->mono_us + STATUS_US;
+	(void)power_begin(d, POWER_STATUS, CHILD_STATUS);
 }
 
 void link_close(struct drive *d)
@@ -106,11 +119,25 @@ static int64_t link_time(const struct drive *d)
 	                                                           : d->times->connect_us;
 }
 
+/* How long a connection may stay without a banner. In front of a machine that boots there may be one who takes the
+ * connection and asks the machine again only seconds later (QEMU's user network: after six): a new connection finds it
+ * sooner. An eighth of the time that it is away already, so that a slow board is reached as well. */
+static int64_t banner_time(const struct drive *d)
+{
+	int64_t part = (d->loop->mono_us - d->away_us) / 8;
+
+	if (d->away_us == 0 || part > BANNER_US)
+		return BANNER_US;
+	return part < BANNER_MIN_US ? BANNER_MIN_US : part;
+}
+
 bool link_connect(struct drive *d)
 {
 	link_watch(d, link_time(d));
+	if (d->child_job == CHILD_RESTART) /* whoever answers now is about to go */
+		return false;
 	if (d->remote->state == REMOTE_DOWN && d->link_again.at_us == 0)
-		d->remote->class->connect(d->remote, d->banner_short ? BANNER_SHORT_US : BANNER_US);
+		d->remote->class->connect(d->remote, banner_time(d));
 	return false;
 }
 
@@ -140,11 +167,11 @@ static void on_child_line(void *arg, const char *text, size_t len)
 static void mark_booted(const struct drive *d, bool booted)
 {
 	SCOPED_STR path = xasprintf("%s/%s.booted", d->state_dir, d->board->name);
-	SCOPED_FD fd = -1;
+	int fd = booted ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640) : -1;
 
-	if (booted)
-		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
-	else
+	if (fd >= 0)
+		(void)close(fd);
+	if (!booted)
 		(void)unlink(path);
 }
 
@@ -154,7 +181,7 @@ static void restart_done(struct drive *d, int status)
 	d->world.restarted = true;
 	d->world.late = false;
 	d->world.machine = MACHINE_UNKNOWN;
-	d->banner_short = true;
+	d->away_us = d->loop->mono_us;
 	d->link_late.at_us = 0;
 	link_watch(d, d->record->request.boot_s * SECOND);
 }
@@ -162,7 +189,7 @@ static void restart_done(struct drive *d, int status)
 static void power_done(void *arg, int status)
 {
 	struct drive *d = arg;
-	int job = d->child_job;
+	enum child_job job = d->child_job;
 
 	d->child_job = CHILD_FREE;
 	if (job == CHILD_OFF) {
@@ -175,7 +202,7 @@ static void power_done(void *arg, int status)
 	}
 }
 
-bool power_begin(struct drive *d, enum board_power verb, int job)
+bool power_begin(struct drive *d, enum board_power verb, enum child_job job)
 {
 	struct child_spec spec = {
 		.argv = d->board->power.command[verb],
@@ -201,6 +228,7 @@ bool power_begin(struct drive *d, enum board_power verb, int job)
 static bool boot_ended(struct drive *d)
 {
 	d->child_job = CHILD_FREE;
+	d->world.booting = false;
 	if (d->boot.failed) {
 		drive_fault(d, "boot-command-failed", "%s", d->boot.detail);
 		return true;
@@ -209,7 +237,7 @@ static bool boot_ended(struct drive *d)
 	mark_booted(d, true);
 	d->world.booted = true;
 	d->world.late = false;
-	d->banner_short = true;
+	d->away_us = d->loop->mono_us;
 	d->link_again.at_us = 0;
 	d->link_backoff_us = BACKOFF_US;
 	return true;
@@ -247,6 +275,7 @@ bool boot_begin(struct drive *d)
 		return true;
 	}
 	d->child_job = CHILD_BOOT;
+	d->world.booting = true;
 	return false;
 }
 
@@ -254,6 +283,8 @@ bool power_restart(struct drive *d)
 {
 	if (d->child_job != CHILD_FREE)
 		return false;
+	/* A kernel that still answers while its power is cycled is not the new one. */
+	(void)snprintf(d->old_boot, sizeof(d->old_boot), "%s", d->world.boot_id);
 	link_close(d);
 	if (!d->board->power.command[POWER_CYCLE]) {
 		/* The boot command is the only switch there is. */
@@ -280,17 +311,8 @@ static void console_said(void *arg, const char *text, size_t len)
 	if (d->record && d->world.link_up && (int64_t)d->console.boots != d->boots_seen) {
 		/* It boots, so the session is of a kernel that is gone; TCP may not know that for long. */
 		d->boots_seen = (int64_t)d->console.boots;
-		d->remote->class->probe(d->remote, PROBE_US);
+		d->remote->class->probe(d->remote, PROBE_BOOT_US);
 	}
-}
-
-static json_t *clean_text(const char *text, size_t len)
-{
-	SCOPED_STR out = xcalloc(1, 3 * len + 1);
-	size_t used;
-
-	(void)utf8_clean(text, len, out, 3 * len + 1, &used);
-	return json_string(out);
 }
 
 static void console_complained(void *arg, enum kwarn_kind kind, const char *text, size_t len)
@@ -305,7 +327,7 @@ static void console_complained(void *arg, enum kwarn_kind kind, const char *text
 	                    : json_integer((json_int_t)d->record->request.tests[a->current].id);
 	(void)drive_put(d, "kernel-warning",
 	                json_pack("{s:o, s:s, s:s, s:o, s:I}", "id", id, "kind", kwarn_name(kind),
-	                          "source", "console", "text", clean_text(text, len), "leg",
+	                          "source", "console", "text", drive_text(text, len), "leg",
 	                          (json_int_t)a->leg));
 	drive_say(d, "the kernel complains (%s), see the console log", kwarn_name(kind));
 	if (kwarn_fatal(kind) && d->world.link_up)

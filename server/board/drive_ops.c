@@ -24,7 +24,10 @@ static void world_begin(struct drive *d)
 		.link_up = up,
 	};
 	d->fault_detail[0] = d->last_error[0] = d->worker_detail[0] = d->old_boot[0] = '\0';
-	d->lost = d->banner_short = false;
+	d->lost = d->noted_oops = false;
+	/* A process before this one may have booted it just now. */
+	d->away_us = d->method->starts ? d->loop->mono_us : 0;
+	d->status_us = 0;
 	d->flaps = d->follow_tries = d->console_warnings = 0;
 	d->boots_seen = (int64_t)d->console.boots;
 	d->told = 0;
@@ -38,6 +41,9 @@ static int open_record(struct drive *d, const char *dir, int64_t run, int64_t at
 	d->record = record_open(dir, err);
 	if (!d->record)
 		return -1;
+	/* The lab owner's limit for this board; a job may only ask for less. */
+	if (d->record->request.boot_s > d->board->boot.time_limit_s)
+		d->record->request.boot_s = d->board->boot.time_limit_s;
 	if (d->record->request.run == run && d->record->request.attempt == attempt &&
 	    d->record->request.fence == fence)
 		return 0;
@@ -165,6 +171,8 @@ void drive_quit(struct drive *d)
 {
 	SCOPED_STR mark = xasprintf("%s/%s.booted", d->state_dir, d->board->name);
 
+	if (d->quitting)
+		return;
 	d->quitting = true;
 	if (d->board->power.off_at_quit && access(mark, F_OK) == 0) {
 		child_stop(&d->child);

@@ -10,6 +10,9 @@
  * starts another one, which goes on. Returns whether it was taken. */
 bool drive_put(struct drive *d, const char *event, json_t *fields);
 
+/* Text that others wrote, or that was cut to fit, for an event: what is no UTF-8 is replaced. */
+json_t *drive_text(const char *text, size_t len);
+
 void drive_say(struct drive *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* End the attempt with this farm fault at the next step. The first one counts. */
@@ -25,7 +28,7 @@ void link_watch(struct drive *d, int64_t in_us); /* the deadline for a link */
 void link_close(struct drive *d);
 bool power_restart(struct drive *d); /* ACT_RESTART */
 bool boot_begin(struct drive *d);    /* ACT_BOOT */
-bool power_begin(struct drive *d, enum board_power verb, int job);
+bool power_begin(struct drive *d, enum board_power verb, enum child_job job);
 bool drive_can_restart(const struct drive *d);
 extern const struct console_events link_console_events;
 

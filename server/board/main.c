@@ -83,10 +83,19 @@ static int lock_board(const char *state, const char *name, struct err *err)
 	return err_errno(err, ERR_IO, "%s", path);
 }
 
+struct signals {
+	struct loop_watch watch;
+	struct drive *drive;
+};
+
 static void on_signal(void *arg, short revents)
 {
+	const struct signals *s = arg;
+	struct signalfd_siginfo info;
+
 	(void)revents;
-	drive_quit(arg);
+	while (read(s->watch.fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		drive_quit(s->drive);
 }
 
 static int open_signals(void)
@@ -109,19 +118,20 @@ static void step(void *arg)
 /* Serve until the end; returns the exit status. */
 static int serve(const struct options *o, const struct board_file *board, struct once *once)
 {
+	static struct drive drive; /* once, which is the caller's, points to it */
 	struct loop loop;
-	struct drive drive;
 	struct control control = {0};
 	struct drive_hints hints = o->once ? once_hints : control_hints;
-	struct loop_watch signals = {
-		.fd = open_signals(), .events = POLLIN, .fn = on_signal, .arg = &drive};
+	struct signals signals = {.drive = &drive};
 	struct err err;
 	int rc = 0;
 
 	loop_init(&loop);
 	loop.after = step;
 	loop.after_arg = &drive;
-	loop_add_watch(&loop, &signals);
+	signals.watch = (struct loop_watch){
+		.fd = open_signals(), .events = POLLIN, .fn = on_signal, .arg = &signals};
+	loop_add_watch(&loop, &signals.watch);
 	hints.arg = o->once ? (void *)once : (void *)&control;
 	control.out.fd = -1;
 	drive_init(&drive, &loop, board, ssh_new(&loop, board, &ssh_limits_usual), o->state,
@@ -137,9 +147,11 @@ static int serve(const struct options *o, const struct board_file *board, struct
 		log_error("%s", err.text);
 	else
 		loop_run(&loop);
+	if (once)
+		once->drive = NULL;
 	drive_release(&drive);
 	control_stop(&control);
-	(void)close(signals.fd);
+	(void)close(signals.watch.fd);
 	return rc < 0 || (o->once && !once->good);
 }
 

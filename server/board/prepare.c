@@ -285,11 +285,22 @@ static void send_file(struct prepare *p)
 	p->op = p->remote->class->put(p->remote, &put);
 }
 
+/* Two names may have the same content, which is one file on the board. */
+static bool was_sent(const struct prepare *p, const char *sha256)
+{
+	for (size_t i = 0; i < p->request->file_count; i++)
+		if (p->sent[i] && strcmp(p->request->files[i].sha256, sha256) == 0)
+			return true;
+	return false;
+}
+
 /* Send the next file that is not there, or verify those that were sent. */
 static void send_next(struct prepare *p)
 {
 	while (p->file < p->request->file_count) {
-		if (!known(p, p->request->files[p->file].sha256) && !p->sent[p->file]) {
+		const char *sha256 = p->request->files[p->file].sha256;
+
+		if (!known(p, sha256) && !was_sent(p, sha256)) {
 			send_file(p);
 			return;
 		}
@@ -339,15 +350,28 @@ static enum prepare_result after_send(struct prepare *p)
 	return PREPARE_BUSY;
 }
 
-/* df -P: the fourth word of the second line is what is free, in KiB. */
+/* What is free, in KiB: the fourth word of the second line of `df -Pk`. -1: no such line. */
+static long long free_kib_of(const char *out)
+{
+	const char *at = strchr(out, '\n');
+	char *end;
+	long long kib;
+
+	for (int word = 0; at && word < 3; word++) {
+		at += strspn(at, " \n");
+		at = strchr(at, ' ');
+	}
+	if (!at)
+		return -1;
+	kib = strtoll(at, &end, 10);
+	return end == at || kib < 0 ? -1 : kib;
+}
+
 static enum prepare_result after_room(struct prepare *p)
 {
 	const struct wire_file *f = &p->request->files[p->file];
-	const char *line = strchr(p->out, '\n');
-	long long free_kib = -1;
+	long long free_kib = free_kib_of(p->out);
 
-	if (line)
-		(void)sscanf(line + 1, "%*s %*s %*s %lld", &free_kib);
 	(void)err_set(&p->err, ERR_IO,
 	              "sending %s (%lld bytes): the board refused it, %lld KiB are free", f->name,
 	              (long long)f->size, free_kib);

@@ -1,7 +1,8 @@
 /* prepare.h - make a board ready for a run: the agent and the suite are on it, verified, and its facts are known.
  *
- * Files go to ROOT/files/SHA256: first under a temporary name, then verified on the board, then renamed. What was found
- * there is remembered for the session, so that a warm run asks nothing at all. */
+ * Files go to ROOT/files/SHA256: first under a temporary name, synced and verified on the board, then renamed. What was
+ * found there is remembered for the session, so that a warm run asks nothing at all. A session never outlives the kernel it
+ * talks to: behind a crash each file is hashed again before the next leg, and one that the crash cut is sent again. */
 #pragma once
 #include "common/err.h"
 #include "server/board/remote.h"

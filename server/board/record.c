@@ -91,7 +91,7 @@ void record_close(struct record *r)
 
 int record_put(struct record *r, int64_t now, const char *name, json_t *fields, struct err *err)
 {
-	SCOPED_JSON event = json_pack("{s:I, s:I, s:s}", "n", (json_int_t)(r->attempt.n + 1), "t",
+	SCOPED_JSON event = json_pack("{s:I, s:I, s:s}", "n", (json_int_t)r->attempt.n + 1, "t",
 	                              (json_int_t)now, "ev", name);
 	SCOPED_JSON rest = fields;
 
@@ -127,7 +127,13 @@ void record_say(struct record *r, int64_t now, const char *fmt, ...)
 
 void record_output(struct record *r, int64_t now, const char *stream, const char *text)
 {
-	SCOPED_STR line = xasprintf("%s | %s", stream, text);
+	/* One event holds one or more lines of the test, with newlines between them. */
+	for (const char *at = text, *end;; at = end + 1) {
+		end = strchrnul(at, '\n');
+		SCOPED_STR line = xasprintf("%s | %.*s", stream, (int)(end - at), at);
 
-	(void)caplog_line(r->run_log, now, line, strlen(line), NULL);
+		(void)caplog_line(r->run_log, now, line, strlen(line), NULL);
+		if (!*end)
+			break;
+	}
 }

@@ -42,5 +42,5 @@ uint64_t record_size(const struct record *r);
 void record_say(struct record *r, int64_t now, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* A line of a test's output in run.log. */
+/* A test's output in run.log: one line, or more with newlines between them. */
 void record_output(struct record *r, int64_t now, const char *stream, const char *text);

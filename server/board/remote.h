@@ -37,7 +37,8 @@ struct remote_put {
 	const char *path;  /* on the board; truncated when it is there, mode 0755; copied */
 	int64_t limit_us;  /* without any progress */
 	void (*progress)(void *arg, uint64_t done, uint64_t total);
-	void (*done)(void *arg, const struct err *err); /* NULL: all of it was taken */
+	/* NULL: all of it was taken, and is on the board's disk if its SFTP server can do that. */
+	void (*done)(void *arg, const struct err *err);
 	void *arg;
 };
 

@@ -15,7 +15,7 @@
 
 /* A command goes through the first row of states, a transfer through the second. */
 enum exec_state { X_CHANNEL, X_START, X_WRITE, X_EOF, X_READ, X_CLOSED, X_FREE };
-enum put_state { P_INIT, P_OPEN, P_WRITE, P_CLOSE };
+enum put_state { P_INIT, P_OPEN, P_WRITE, P_SYNC, P_CLOSE };
 
 struct remote_op {
 	struct remote_op *next;
@@ -82,7 +82,7 @@ void ssh_drop(struct remote *r, struct remote_op *op)
 	struct ssh *s = (struct ssh *)r;
 
 	op->dropped = true;
-	s->loop->again = true;
+	loop_arm(s->loop, &s->kick, 0);
 }
 
 void op_free(struct remote_op *op)
@@ -276,6 +276,11 @@ static enum op_result exec_step(struct ssh *s, struct remote_op *op)
 	return rc == LIBSSH2_ERROR_EAGAIN ? OP_WAIT : OP_DONE;
 }
 
+static bool sftp_gone(const struct ssh *s)
+{
+	return s->sftp && libssh2_channel_eof(libssh2_sftp_get_channel(s->sftp)) == 1;
+}
+
 /* Open the local file and the session's SFTP channel. */
 static enum op_result put_init(struct ssh *s, struct remote_op *op)
 {
@@ -291,6 +296,9 @@ static enum op_result put_init(struct ssh *s, struct remote_op *op)
 		op->total = (uint64_t)st.st_size;
 		op->window = xcalloc(1, PUT_WINDOW);
 	}
+	if (sftp_gone(
+		    s)) /* a board short of memory kills it; what is left of it goes with the session */
+		s->sftp = NULL;
 	if (!s->sftp)
 		s->sftp = libssh2_sftp_init(s->session);
 	if (s->sftp) {
@@ -351,7 +359,7 @@ static enum op_result put_write(struct ssh *s, struct remote_op *op)
 		op->have += (size_t)n;
 	}
 	if (op->have == 0) {
-		op->put_state = P_CLOSE;
+		op->put_state = P_SYNC;
 		return OP_MOVED;
 	}
 	n = libssh2_sftp_write(op->handle, op->window, op->have);
@@ -371,6 +379,21 @@ static enum op_result put_write(struct ssh *s, struct remote_op *op)
 	return OP_MOVED;
 }
 
+/* The next thing that happens to the board may be a crash: what it was sent must be on its disk by then. A server that
+ * cannot do this says so, and the hash that each session asks for stands alone. */
+static enum op_result put_sync(struct ssh *s, struct remote_op *op)
+{
+	int rc = libssh2_sftp_fsync(op->handle);
+
+	if (rc == LIBSSH2_ERROR_EAGAIN)
+		return OP_WAIT;
+	if (rc < 0 && (rc != LIBSSH2_ERROR_SFTP_PROTOCOL ||
+	               libssh2_sftp_last_error(s->sftp) != LIBSSH2_FX_OP_UNSUPPORTED))
+		put_refused(s, op, "fsync");
+	op->put_state = P_CLOSE;
+	return OP_MOVED;
+}
+
 static enum op_result put_close(struct ssh *s, struct remote_op *op)
 {
 	int rc = libssh2_sftp_close_handle(op->handle);
@@ -383,7 +406,7 @@ static enum op_result put_close(struct ssh *s, struct remote_op *op)
 	return OP_DONE;
 }
 
-static enum op_result put_step(struct ssh *s, struct remote_op *op)
+static enum op_result put_talk(struct ssh *s, struct remote_op *op)
 {
 	switch (op->put_state) {
 	case P_INIT:
@@ -392,10 +415,23 @@ static enum op_result put_step(struct ssh *s, struct remote_op *op)
 		return put_open(s, op);
 	case P_WRITE:
 		return put_write(s, op);
+	case P_SYNC:
+		return put_sync(s, op);
 	case P_CLOSE:
 		break;
 	}
 	return put_close(s, op);
+}
+
+static enum op_result put_step(struct ssh *s, struct remote_op *op)
+{
+	enum op_result result = put_talk(s, op);
+
+	if (result != OP_WAIT || ssh_sending(s) || !sftp_gone(s))
+		return result;
+	(void)err_set(&op->err, ERR_IO, "%s: the board's SFTP server ended", op->path);
+	op_finish(op, -1, &op->err);
+	return OP_DONE;
 }
 
 /* A dropped op leaves as soon as no packet of it is half sent. Returns true when it is gone at once. */

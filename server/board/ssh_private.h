@@ -59,6 +59,21 @@ LIBSSH2_CHANNEL *ssh_take_spare(struct ssh *s);
 /* libssh2's last error of this session into *err; -1. */
 int ssh_error(struct ssh *s, enum err_kind kind, struct err *err, const char *what);
 
+/* Does libssh2 wait for the socket to take more? */
+bool ssh_sending(const struct ssh *s);
+
+/* The session is over: every op gets its done(), then the owner hears of it. */
+void ssh_down(struct ssh *s, const char *fault, const struct err *err);
+
+/* The steps of connecting (ssh_connect.c); each goes on to the next, or down. */
+void ssh_begin(struct ssh *s);
+void ssh_try_next(
+	struct ssh *s,
+	const struct err *last); /* the next address; last: what to say if there is none */
+void ssh_connected(struct ssh *s);
+void ssh_handshake(struct ssh *s);
+void ssh_authenticate(struct ssh *s);
+
 struct remote_op *ssh_exec(struct remote *r, const struct remote_exec *exec);
 struct remote_op *ssh_put(struct remote *r, const struct remote_put *put);
 void ssh_drop(struct remote *r, struct remote_op *op);

@@ -34,7 +34,7 @@ static const struct row {
 	{"suites", ROW_PATH, offsetof(struct config, suites), "/usr/share/cohort/suites",
          "directory of test suites"},
 	{"web", ROW_PATH, offsetof(struct config, web), NULL, "directory of the page"},
-	{"agents", ROW_PATH, offsetof(struct config, agents), NULL,
+	{"agents", ROW_PATH, offsetof(struct config, agents), "/usr/lib/cohort",
          "directory of cohort-agent-armel and cohort-agent-x86-64"},
 	{"board_program", ROW_PATH, offsetof(struct config, board_program),
          "/usr/lib/cohort/cohort-board", "the program cohort-board"},

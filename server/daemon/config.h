@@ -8,9 +8,9 @@ struct err;
 
 struct config {
 	/* All owned; NULL where said. */
-	char *listen, *state, *suites, *board_program;
-	char *boards, *keys, *web, *agents; /* NULL: none */
-	char *tls_cert, *tls_key;           /* NULL: no TLS */
+	char *listen, *state, *suites, *agents, *board_program;
+	char *boards, *keys, *web; /* NULL: none */
+	char *tls_cert, *tls_key;  /* NULL: no TLS */
 	char *log_level;
 	json_t *hosts; /* array of names that the header Host may have */
 	bool insecure_listen, read_token_required;

@@ -40,11 +40,18 @@ struct parts {
 	struct http_server *http;
 };
 
-static int purge(struct db *db, void *arg, struct err *err)
+static int replies_purge(struct db *db, void *arg, struct err *err)
 {
 	const int64_t *now_us = arg;
 
 	return idempotency_purge(db, *now_us, err);
+}
+
+/* What is only kept for a day. When it fails there is a next time. */
+static void purge(const struct parts *p, int64_t now_us)
+{
+	(void)store_write(p->store, replies_purge, &now_us, NULL);
+	upload_purge(p->config.state, now_us);
 }
 
 static int http_start(struct parts *p, struct err *err)
@@ -74,15 +81,14 @@ static int http_start(struct parts *p, struct err *err)
 static int parts_begin(struct parts *p, struct err *err)
 {
 	const struct config *c = &p->config;
-	struct farm_config farm = {.state_dir = c->state,
-	                           .board_program = c->board_program,
-	                           .agent_dir = c->agents ? c->agents : c->state};
+	struct farm_config farm = {
+		.state_dir = c->state, .board_program = c->board_program, .agent_dir = c->agents};
 	int64_t now_us = time_wall_us();
 
-	if (fs_mkdirs(c->state, err) < 0 || upload_open(c->state, now_us, err) < 0)
+	if (fs_mkdirs(c->state, err) < 0 || upload_open(c->state, err) < 0)
 		return -1;
 	farm.store = p->store = store_open(c->state, err);
-	if (!p->store || store_write(p->store, purge, &now_us, err) < 0)
+	if (!p->store)
 		return -1;
 	farm.suites = p->suites = suites_load(c->suites, err);
 	if (!p->suites)
@@ -162,8 +168,9 @@ static void serve(struct parts *p, int signals)
 	int64_t purged_us = time_mono_us();
 	struct signalfd_siginfo info;
 
+	purge(p, time_wall_us());
 	for (;;) {
-		int64_t now_us = time_wall_us(), mono_us;
+		int64_t mono_us;
 
 		if (poll(&wait, 1, TICK_MS) > 0 && read(signals, &info, sizeof(info)) > 0) {
 			if (info.ssi_signo != SIGHUP)
@@ -174,7 +181,7 @@ static void serve(struct parts *p, int signals)
 		http_server_tick(p->http, mono_us);
 		if (mono_us - purged_us > PURGE_US) {
 			purged_us = mono_us;
-			(void)store_write(p->store, purge, &now_us, NULL);
+			purge(p, time_wall_us());
 		}
 	}
 	log_note("ending");

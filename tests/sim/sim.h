@@ -104,7 +104,7 @@ void fake_death(struct sim *sim, int b);
 /* check.c: ends the program with seed and reason when something is wrong. */
 #define sim_assert(sim, cond) ((cond) ? (void)0 : sim_broken(sim, #cond, __FILE__, __LINE__))
 _Noreturn void sim_broken(const struct sim *sim, const char *what, const char *file, int line);
-void check_pick(struct sim *sim, int64_t run, int board);
+void check_pick(struct sim *sim, int64_t id, int b);
 void check_lease(const struct sim *sim, int b);
 void check_run(const struct sim *sim, const struct sim_run *run);
 void check_end(struct sim *sim);

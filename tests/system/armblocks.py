@@ -9,6 +9,7 @@ CODE_BYTES, DATA_AT, EXIT_AT = 1024, 0x03100000, 0x03200000
 MIDDLE = DATA_AT + 512
 EDGES = [0, 1, 2, 3, 15, 16, 30, 31, 32, 33, 63, 64, 127, 128, 255, 256, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffff, 0x80000000,
          0x80000001, 0xfffffffe, 0xffffffff, 0x80007fff, 0x7fff8000, 0x80008000]
+AMOUNTS = [0, 1, 31, 32, 33, 63, 64, 65, 255]
 ARM_FREE = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14]  # may be written at any time
 ARM_BASE, ARM_MOVING, ARM_INDEX = 11, 9, 10
 AL = 0xe0000000
@@ -47,7 +48,15 @@ class Arm:
         return [self.data(self.any()) | self.rnd.getrandbits(5) << 7 | self.rnd.getrandbits(2) << 5 | self.any()]
 
     def data_register(self):
-        return [self.data(self.low()) | self.low() << 8 | self.rnd.getrandbits(2) << 5 | 1 << 4 | self.low()]
+        word = self.data(self.low()) | self.rnd.getrandbits(2) << 5 | 1 << 4 | self.low()
+        if self.bit():
+            return [word | self.low() << 8]
+        amount = self.free()  # random ones are seldom near 32
+        return [0x03a00000 | amount << 12 | self.rnd.choice(AMOUNTS), word | amount << 8]
+
+    def edge(self):
+        """mov or mvn of a byte at either end: 0, 1, 80000000, 7fffffff, fffffffe and their kind"""
+        return [0x03a00000 | self.bit() << 22 | self.free() << 12 | self.rnd.choice([0, 1, 2, 0xff, 0x102, 0x102, 0x4ff, 0x8ff])]
 
     def multiply(self):
         rm = self.low()
@@ -150,7 +159,7 @@ class Arm:
         return [0xf5d0f000 | ARM_BASE << 16]
 
     def code(self, count):
-        rows = [(30, self.data_immediate), (30, self.data_shift), (20, self.data_register), (6, self.multiply),
+        rows = [(30, self.data_immediate), (30, self.data_shift), (20, self.data_register), (8, self.edge), (6, self.multiply),
                 (6, self.multiply_long), (10, self.multiply_half), (6, self.saturating), (2, self.clz), (3, self.status),
                 (12, self.single), (10, self.extra), (6, self.block), (2, self.swap), (3, self.branch), (1, self.to_thumb),
                 (1, self.exchange_immediate), (1, self.preload)]
@@ -197,7 +206,15 @@ class Thumb:
     def alu(self):
         op, d = self.rnd.randrange(16), self.free()
         s = self.rnd.choice([r for r in range(8) if r != d]) if op == 13 else self.low()
+        if op in (2, 3, 4, 7) and self.bits(1):  # shifts by random registers are seldom near 32
+            s = self.free()
+            return [0x2000 | s << 8 | self.rnd.choice(AMOUNTS), 0x4000 | op << 6 | s << 3 | d]
         return [0x4000 | op << 6 | s << 3 | d]
+
+    def edge(self):
+        """0, ffffffff, 80000000 or 1 and the like in a register"""
+        d = self.free()
+        return [0x2000 | d << 8 | self.bits(1), self.rnd.choice([0x43c0 | d << 3 | d, 0x07c0 | d << 3 | d, 0x4240 | d << 3 | d])]
 
     def high(self):
         op = self.rnd.randrange(3)
@@ -246,7 +263,7 @@ class Thumb:
         return [0xf000, 0xf800]  # to the word behind
 
     def code(self, count):
-        rows = [(10, self.shift), (8, self.add_subtract), (12, self.immediate), (30, self.alu), (8, self.high), (2, self.literal),
+        rows = [(10, self.shift), (8, self.add_subtract), (12, self.immediate), (30, self.alu), (4, self.edge), (8, self.high), (2, self.literal),
                 (3, self.address), (2, self.move_stack), (8, self.transfer_register), (8, self.transfer_immediate),
                 (3, self.transfer_stack), (4, self.multiple), (4, self.push_pop), (3, self.branch), (2, self.link)]
         makers = [row for weight, row in rows for _ in range(weight)]

@@ -74,7 +74,7 @@ def command_of(pid):
 class Sshd:
     """An sshd of our own with fresh keys, whose account has no shell start-up of ours in the way."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, sftp="internal-sftp"):
         self.directory = directory
         os.makedirs(directory, exist_ok=True)
         os.makedirs("/run/sshd", exist_ok=True)
@@ -95,7 +95,7 @@ PidFile none
 PermitUserRC no
 SetEnv SHLVL=1
 MaxStartups 100:30:200
-Subsystem sftp internal-sftp
+Subsystem sftp {sftp}
 """)
         self.start()
 
@@ -189,6 +189,7 @@ class Farm:
         self.process = None
         self.api = None
         self.options = []
+        self.programs = (COHORTD, COHORT_BOARD)
 
     def add_board(self, document):
         with open(os.path.join(self.boards, document["name"] + ".json"), "w", encoding="utf-8") as file:
@@ -198,8 +199,8 @@ class Farm:
         environment = dict(os.environ, COHORT_NO_KMSG="1")
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [COHORTD, "--listen", "127.0.0.1:0", "--state", self.state, "--boards", self.boards, "--suites", self.suites,
-                 "--agents", self.agents, "--board-program", COHORT_BOARD, "--web", os.path.join(TOP, "web"), *self.options],
+                [self.programs[0], "--listen", "127.0.0.1:0", "--state", self.state, "--boards", self.boards, "--suites", self.suites,
+                 "--agents", self.agents, "--board-program", self.programs[1], "--web", os.path.join(TOP, "web"), *self.options],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=environment)
         line = self.process.stdout.readline().decode()
         if not line.startswith("listening on"):

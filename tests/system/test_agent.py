@@ -123,6 +123,14 @@ class Verdicts(AgentCase):
                          ("fail", "2 stale words", 10, 2, 0))
         self.assertEqual([e["record"] for e in events if e["ev"] == "test-record"], [line])
 
+    def test_a_long_name_that_is_no_program_is_named(self):
+        """What is shown of it is cut, here inside a character."""
+        events = self.run_all(*[plan(["/" + "x" * shift + "\u00e9" * 200]) for shift in (0, 1)])
+        ends = [e for e in events if e["ev"] == "test-finished"]
+        self.assertEqual([(e["id"], e["verdict"], e["reason"]) for e in ends], [(i, "error", "exec-failed") for i in (0, 1)])
+        for end in ends:
+            self.assertIn("\u00e9\u00e9", end["detail"])
+
     def test_a_signal_outranks_what_was_printed(self):
         line = '{"type":"result","test":"t0","verdict":"pass","reason":null}'
         end, _ = self.one(sh("echo '%s'; kill -SEGV $$" % line))
@@ -525,6 +533,38 @@ class Kills(AgentCase):
         again = self.follow(name, cut)
         self.assertEqual((again.returncode, again.stdout), (code, data[cut:]))
         return events
+
+
+@unittest.skipUnless(os.geteuid() == 0, "puts a pipe in the place of /dev/kmsg, which takes root")
+class Oops(AgentCase):
+    """A kernel's log of the tests' own: in the agent's mount namespace, /dev/kmsg is a pipe that its tests write to."""
+
+    OOPS = "printf '0,1,5000,-;Internal error: Oops: 17 [#1] ARM\\n' >/dev/kmsg"
+
+    def agent(self, *args, **kwargs):
+        pipe = os.path.join(self.root, "kmsg")
+        if not os.path.exists(pipe):
+            os.mkfifo(pipe)
+        return subprocess.run(["unshare", "-m", "sh", "-c", 'mount --bind "$1" /dev/kmsg && shift && exec "$@"', "sh", pipe, AGENT, *args],
+                              capture_output=True, timeout=DEADLINE_S, env=ENV, check=False, **kwargs)
+
+    def verdicts(self, events):
+        return [(e["id"], e["verdict"]) for e in events if e["ev"] == "test-finished"]
+
+    def test_stops_behind_the_test_with_the_oops(self):
+        events = self.run_all(sh("true"), sh(self.OOPS), sh("true"), stop_on_oops=True)
+        self.assertEqual(self.verdicts(events), [(0, "pass"), (1, "pass")])
+        self.assertEqual([(e["id"], e["kind"]) for e in events if e["ev"] == "kernel-warning"], [(1, "oops")])
+        self.assertEqual((events[-1]["outcome"], events[-1]["tests"]), ("stopped", 2))
+
+    def test_goes_on_when_not_asked_to_stop(self):
+        events = self.run_all(sh(self.OOPS), sh("true"))
+        self.assertEqual(self.verdicts(events), [(0, "pass"), (1, "pass")])
+        self.assertEqual(events[-1]["outcome"], "complete")
+
+    def test_a_leg_with_nothing_left_is_complete(self):
+        events = self.run_all(sh(self.OOPS), stop_on_oops=True)
+        self.assertEqual(events[-1]["outcome"], "complete")
 
 
 if __name__ == "__main__":

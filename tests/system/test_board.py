@@ -18,83 +18,11 @@ import time
 import unittest
 
 import farm
+from relay import Relay
 
 SEED = int(os.environ.get("COHORT_SEED", str(random.SystemRandom().randrange(1 << 31))))
 ROUNDS = int(os.environ.get("COHORT_BOARD_ROUNDS", "50"))
-AGENT = os.path.join(farm.AGENTS, "cohort-agent")
-
-
-class Relay:
-    """A TCP relay in front of sshd that cuts all connections when it has passed on so many bytes."""
-
-    def __init__(self, port):
-        self.target = port
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.lock = threading.Lock()
-        self.ends, self.passed, self.cuts = [], 0, []
-        self.dead = []
-        self.refusing = False
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def cut_at(self, bytes_later):
-        """Cut when that many bytes more have passed; each number once, in order."""
-        with self.lock:
-            self.cuts = [self.passed + later for later in sorted(bytes_later)]
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            if self.refusing:
-                client.close()
-                continue
-            server = socket.create_connection(("127.0.0.1", self.target))
-            for end in (client, server):
-                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self.lock:
-                self.ends += [client, server]
-            for source, sink in ((client, server), (server, client)):
-                threading.Thread(target=self.copy, args=(source, sink), daemon=True).start()
-
-    def copy(self, source, sink):
-        try:
-            while data := source.recv(16384):
-                with self.lock:
-                    room = self.cuts[0] - self.passed if self.cuts else len(data)
-                    self.passed += min(room, len(data))
-                sink.sendall(data[:room])
-                if room < len(data):
-                    self.cut()
-                    return
-        except OSError:
-            pass
-        for end in (source, sink):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def cut(self):
-        with self.lock:
-            if self.cuts:
-                self.cuts.pop(0)
-            ends, self.ends = self.ends, []
-            self.dead += ends
-        for end in ends:
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def stop(self):
-        self.listener.close()
-        self.cuts = []
-        self.cut()
-        for end in self.dead:
-            end.close()
+AGENT = os.path.join(farm.AGENTS, "cohort-agent-x86-64")
 
 
 class Board:
@@ -208,6 +136,27 @@ class Case(unittest.TestCase):
             self.addCleanup(board.stop)
         return board
 
+    def board_with_sftp(self, script):
+        """A board with an SFTP server of its own: a script that runs in the board's directory."""
+        directory = tempfile.mkdtemp(dir=self.top)
+        server = os.path.join(directory, "sftp-server")
+        with open(server, "w", encoding="ascii") as file:
+            file.write(f"#!/bin/sh\ncd {directory}\n{script}\n")
+        os.chmod(server, 0o755)
+        sshd = farm.Sshd(os.path.join(directory, "sshd"), sftp=server)
+        self.addCleanup(sshd.stop)
+        board = Board(directory, farm.board_document("b", sshd, os.path.join(directory, "root")))
+        board.start()
+        self.addCleanup(board.stop)
+        return board
+
+    @staticmethod
+    def program(board):
+        path = os.path.join(board.directory, "prog")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("#!/bin/sh\necho \"$0 $1 $COHORT_TEST\"\n")
+        return path
+
     def request(self, *argvs, agent=AGENT, suite=(), run=None, attempt=1, fence=None, build=None, **limits):
         if run is None:
             Case.runs += 1
@@ -272,10 +221,7 @@ class Normal(Case):
 
     def test_suite_program(self):
         board = self.board()
-        program = os.path.join(board.directory, "prog")
-        with open(program, "w", encoding="ascii") as file:
-            file.write("#!/bin/sh\necho \"$0 $1 $COHORT_TEST\"\n")
-        request = self.request(["prog", "word"], suite=[program])
+        request = self.request(["prog", "word"], suite=[self.program(board)])
         directory = board.run(request)
         self.check_journal(board.wait_ended(directory), request)
         sha = request["suite"]["files"][0]["sha256"]
@@ -294,6 +240,32 @@ class Normal(Case):
         events = board.wait_ended(board.run(self.request(["true"])))
         self.assertEqual(events[-1]["outcome"], "complete")
         self.assertNotEqual(of(events, "progress"), [])
+
+    def test_files_are_synced_before_they_count(self):
+        """A crash right behind the upload must not leave an empty program: the server is asked to sync, then to close."""
+        board = self.board_with_sftp("exec /usr/lib/openssh/sftp-server -e -l VERBOSE 2>>log")
+        request = self.request(["true"])
+        self.check_journal(board.wait_ended(board.run(request)), request)
+        name = f"{request['agent']['sha256']}.tmp"
+        verbs = [line.split()[0] for line in read(board.directory, "log").splitlines() if name in line]
+        self.assertEqual(verbs, ["open", "fsync", "close"])
+
+    def test_sftp_server_dies_between_runs(self):
+        board = self.board_with_sftp("echo $$ >pid; exec /usr/lib/openssh/sftp-server")
+        board.wait_ended(board.run(self.request(["true"])))
+        os.kill(int(read(board.directory, "pid")), signal.SIGKILL)
+        request = self.request(["prog"], suite=[self.program(board)])
+        self.check_journal(board.wait_ended(board.run(request), 20), request)
+
+    def test_sftp_server_that_never_speaks(self):
+        """The fault says so, and the next attempt has a session of its own."""
+        board = self.board_with_sftp("[ -e ok ] || exec sleep 1000; exec /usr/lib/openssh/sftp-server")
+        fault = self.fault(board.wait_ended(board.run(self.request(["true"])), 60))
+        self.assertEqual((fault["code"], fault["stage"]), ("provision-failed", "provision"), fault)
+        with open(os.path.join(board.directory, "ok"), "w", encoding="ascii"):
+            pass
+        request = self.request(["true"])
+        self.check_journal(board.wait_ended(board.run(request), 20), request)
 
     def test_files_removed_under_a_warm_session(self):
         board = self.board()
@@ -335,6 +307,7 @@ class Normal(Case):
 
     def test_two_for_one_board(self):
         board = self.board()
+        farm.wait_for("the first one", lambda: board.hints)
         second = subprocess.run([farm.COHORT_BOARD, "--board", board.file, "--state", board.state], stdin=subprocess.DEVNULL,
                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=30, check=False)
         self.assertEqual(second.returncode, 1)
@@ -355,6 +328,29 @@ class Normal(Case):
         self.check_journal(events, request, "cancelled")
         self.assertEqual([event["reason"] for event in of(events, "test-finished")], ["cancelled"])
 
+    def test_quit_switches_off_once(self):
+        """A signal ends it when the machine is off, and asking again does not begin anew."""
+        board = self.board(start=False, power={"off": ["sh", "-c", "echo off >>offs; until [ -e go ]; do sleep 0.02; done"],
+                                               "off_at_quit": True})
+        os.makedirs(board.state)
+        mark, offs, go = (os.path.join(board.directory, name) for name in ("state/b.booted", "offs", "go"))
+        with open(mark, "w", encoding="ascii"):
+            pass
+        board.start()
+        farm.wait_for("hello", lambda: board.hints)
+        board.process.send_signal(signal.SIGTERM)
+        farm.wait_for("power off", lambda: os.path.exists(offs))
+        board.process.send_signal(signal.SIGTERM)
+        board.say(op="quit")
+        board.say(op="check") # answered behind the quit
+        farm.wait_for("the answer", lambda: [hint for hint in board.hints if hint["ev"] == "state"])
+        with open(go, "w", encoding="ascii"):
+            pass
+        self.assertEqual(board.process.wait(30), 0)
+        board.process.stdin.close()
+        self.assertEqual(read(board.directory, "offs"), "off\n")
+        self.assertFalse(os.path.exists(mark))
+
     def test_eof_leaves_the_agent_running(self):
         board = self.board()
         mark = os.path.join(board.directory, "go")
@@ -370,6 +366,76 @@ class Normal(Case):
         self.check_journal(events, request)
         self.assertEqual(len(of(events, "leg")), 1)
         self.assertEqual(len(of(events, "test-started")), 1)
+
+
+class Oops(Case):
+    """A kernel that lives on behind an oops: an agent of the tests' own tells of one in each test, machines are files."""
+
+    def events_of(self, tests=3, **fields):
+        """A run of so many tests; the board, the request and the journal."""
+        board = self.board(start=False, **fields)
+        path = os.path.join(board.directory, "agent")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(f"""#!/bin/sh
+case $1 in
+sha256) shift; sha256sum "$@";;
+facts) echo '{{"release":"1","boot_id":"boot-'$(wc -l <{board.directory}/boots)'"}}';;
+run)
+	request=$(cat)
+	leg=${{request##*\\"leg\\":}}
+	leg=${{leg%%,*}}
+	case $request in *'"stop_on_oops":true'*) last=$leg;; *) last={tests};; esac
+	echo '{{"ok":true}}'
+	for i in $(seq $((leg - 1)) $((last - 1))); do
+		echo '{{"ev":"test-started","t":1,"id":'$i',"name":"t'$i'","rep":1}}'
+		echo '{{"ev":"kernel-warning","t":1,"id":'$i',"kind":"oops","text":"Internal error: Oops: 17"}}'
+		echo '{{"ev":"test-finished","t":1,"id":'$i',"name":"t'$i'","rep":1,"verdict":"pass"}}'
+	done
+	[ $last = {tests} ] && outcome=complete || outcome=stopped
+	echo '{{"ev":"agent-finished","t":1,"outcome":"'$outcome'","detail":"","tests":1}}';;
+esac
+""")
+        with open(os.path.join(board.directory, "boots"), "w", encoding="ascii") as file:
+            file.write("up\n")
+        board.start()
+        self.addCleanup(board.stop)
+        request = self.request(*[["true"]] * tests, agent=path)
+        return board, request, board.wait_ended(board.run(request), 60)
+
+    def complete(self, **fields):
+        board, request, events = self.events_of(**fields)
+        self.check_journal(events, request)
+        self.assertEqual([(event["verdict"], event["reason"]) for event in of(events, "test-finished")],
+                         [("fail", "kernel-crash")] * len(request["tests"]))
+        return board, events
+
+    def test_boots_anew(self):
+        """Each boot is begun and ended: the third one, too."""
+        board, events = self.complete(boot={"method": "command", "command": ["sh", "-c", "echo boot >>boots"]})
+        self.assertEqual([event["boot_id"] for event in of(events, "leg")], ["boot-2", "boot-3", "boot-4"])
+        self.assertEqual(len(of(events, "proved")), 3)
+        self.assertEqual(read(board.directory, "boots"), "up\nboot\nboot\nboot\n")
+        self.assertIn("wait for a new boot", of(events, "note")[0]["text"])
+
+    def test_boot_that_fails_in_a_leg(self):
+        """Its last words, which have no newline, are in the fault."""
+        command = "echo boot >>boots; [ $(wc -l <boots) -lt 3 ] || { printf 'no kernel there'; exit 7; }"
+        _, _, events = self.events_of(boot={"method": "command", "command": ["sh", "-c", command]})
+        fault = self.fault(events)
+        self.assertEqual((fault["code"], fault["stage"]), ("boot-command-failed", "test"))
+        self.assertIn("exit status 7: no kernel there", fault["detail"])
+        self.assertEqual(len(of(events, "test-finished")), 1)
+
+    def test_power_cycle(self):
+        board, events = self.complete(power={"cycle": ["sh", "-c", "echo cycle >>boots"]})
+        self.assertEqual([event["boot_id"] for event in of(events, "leg")], ["boot-1", "boot-2", "boot-3"])
+        self.assertEqual(read(board.directory, "boots"), "up\ncycle\ncycle\n")
+
+    def test_nothing_can_start_it_again(self):
+        _, events = self.complete()
+        self.assertEqual(len(of(events, "leg")), 1)
+        self.assertEqual(len(of(events, "note")), 1)
+        self.assertIn("run in that kernel", of(events, "note")[0]["text"])
 
 
 class Faults(Case):

@@ -5,11 +5,14 @@ import http.client
 import json
 import os
 import re
+import select
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -140,6 +143,11 @@ class Errors(Case):
         self.problem(get("/api/v1/boards?tag=%00"), 400, "control")
         self.problem(get("/api/v1/boards?tag=%zz"), 400, "escape")
         self.problem(get("/api/v1/events?after=x"), 422, pointers=["?after"])
+        for path, names in (("jobs", ["state"]), ("runs", ["state", "cache"]), ("boards", ["cache", "kind", "state"]),
+                            ("results", ["verdict", "cache"]), ("results", ["format"])):
+            wrong = "&".join(f"{name}=wrong" for name in names)
+            self.problem(get(f"/api/v1/{path}?{wrong}"), 422, pointers=[f"?{name}" for name in names])
+            self.problem(get(f"/api/v1/{path}?{names[0]}="), 422, pointers=[f"?{names[0]}"])
 
     def test_unknown_things(self):
         for path in ("/api", "/api/v1", "/api/v2/boards", "/api/v1/boards/none", "/api/v1/builds/999", "/api/v1/builds/0",
@@ -321,6 +329,14 @@ class Boards(Case):
         self.assertEqual(api.get("/api/v1/boards/from-file")["tags"], ["kept"])
         self.assertEqual(api.get("/api/v1/boards/second")["state"], "disabled")
         self.assertNotEqual(api.get("/api/v1/boards/from-file")["state"], "disabled")
+        # Who disabled it knows why: a word more in its file does not put it back to work.
+        api.call("PATCH", "/api/v1/boards/from-file", {"disabled": "smells burnt"})
+        changed = dict(good, description="changed")
+        del changed["disabled"]
+        server.add_board(changed)
+        server.process.send_signal(signal.SIGHUP)
+        farm.wait_for("the change", lambda: api.get("/api/v1/boards/from-file")["description"] == "changed", 20)
+        self.assertEqual(api.get("/api/v1/boards/from-file")["disabled_reason"], "smells burnt")
 
     def test_bad_file_at_start(self):
         server = web.Server()
@@ -482,6 +498,28 @@ class Slow(Case):
         for _ in range(50):
             self.assertEqual(self.server.send("GET", "/healthz")[0], 200)
         for peer in [*peers, lazy]:
+            peer.close()
+
+    def test_dripping_headers_end(self):
+        """A client that sends a little now and then is never idle, and is cut off all the same."""
+        peers = [self.server.connect() for _ in range(2)]
+        peers[0].sendall(b"GET / HTTP/1.1\r\n")
+        peers[1].sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        self.assertIn(b" 200 ", peers[1].recv(4096))
+        began = time.monotonic()
+        open_ = set(peers)
+        while open_:
+            self.assertLess(time.monotonic() - began, 45)
+            for peer in select.select(list(open_), [], [], 2)[0]:
+                if not peer.recv(4096):
+                    open_.discard(peer)
+            for peer in open_:
+                try:
+                    peer.sendall(b"X")
+                except OSError:
+                    pass
+        self.assertGreater(time.monotonic() - began, 25)
+        for peer in peers:
             peer.close()
 
     def test_connections_are_bounded(self):
@@ -666,6 +704,22 @@ class Durable(unittest.TestCase):
             cursor = page["next"] and f"&cursor={page['next']}"
         self.assertEqual({name: there.get(name) for name in known}, known)
         self.assertGreaterEqual(len(known), self.ROUNDS)
+
+    def test_store_that_takes_no_transaction(self):
+        """Somebody else holds the store's lock: the client is told to come again, and then it works."""
+        server = web.Server()
+        self.addCleanup(server.remove)
+        self.addCleanup(server.stop)
+        api = server.start()
+        other = sqlite3.connect(os.path.join(server.state, "cohort.db"), isolation_level=None)
+        self.addCleanup(other.close)
+        other.execute("BEGIN IMMEDIATE")
+        status, headers, body = server.send("POST", "/api/v1/builds", '{"name":"b"}', server.writes())
+        self.assertEqual((status, headers["Retry-After"]), (503, "5"), body)
+        self.assertEqual(api.call("GET", "/healthz")[0], 503)
+        other.execute("ROLLBACK")
+        farm.wait_for("health", lambda: api.call("GET", "/healthz")[0] == 200, 30)
+        self.assertEqual(api.post("/api/v1/builds", {"name": "b"})["name"], "b")
 
     def submit(self, server, name):
         body = json.dumps({"name": name, "cmdline": "x" * 500})

@@ -89,6 +89,13 @@ class Events(unittest.TestCase):
         for last in ("x", "-1", "9" * 30):
             self.assertEqual(self.server.send("GET", "/api/v1/events", headers={"Last-Event-ID": last})[0], 400)
 
+    def test_id_of_another_store(self):
+        """A client that knew this server before its store was made anew hears what happens now."""
+        for last, path in ((10 ** 12, "/api/v1/events"), (None, f"/api/v1/events?after={10 ** 12}")):
+            stream = self.stream(last, path)
+            self.make(2)
+            self.assertEqual(self.details(stream.take(2, self.made)), self.reasons(2))
+
     def test_filter_by_job(self):
         build = self.api.post("/api/v1/builds", {"name": "b"})
         submission = {"builds": [build["id"]], "boards": {"names": ["b"]}, "suite": "small"}
@@ -106,6 +113,12 @@ class Events(unittest.TestCase):
         events = self.api.get(f"/api/v1/runs/{run}/events")["items"]
         self.assertTrue(events)
         self.assertEqual({event["run"] for event in events}, {run})
+        paged, cursor = [], ""
+        while cursor is not None:
+            page = self.api.get(f"/api/v1/runs/{run}/events?limit=1" + (f"&cursor={cursor}" if cursor else ""))
+            self.assertEqual(len(page["items"]), 1)
+            paged, cursor = paged + page["items"], page["next"]
+        self.assertEqual(paged, events)
         stream = self.stream(0, path=f"/api/v1/runs/{run}/events")
         self.assertEqual([data for _, _, data in stream.take(len(events))], events)
 

@@ -171,9 +171,9 @@ class Stored(Case):
         marks = ", ".join("?" * len(values))
         return self.db.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(values.values())).lastrowid
 
-    def put_job(self, columns):
+    def put_job(self, columns, suite="smoke"):
         labels = json.dumps([f"b{c}" for c in range(columns)])
-        return self.insert("job", name="stored", request='{"boards":{}}', suite="smoke", labels=labels, priority=0,
+        return self.insert("job", name="stored", request='{"boards":{}}', suite=suite, labels=labels, priority=0,
                            state="done", created=NOW, ended=NOW)
 
     def put_run(self, job, run):
@@ -300,6 +300,23 @@ class Comparing(Stored):
         self.assertEqual(got["classes"][0]["rows"][0]["cells"][1]["fail"], 2)
         self.assertIn("1 regressed", got["headline"])
 
+    def test_suites_do_not_mix(self):
+        """Two suites may have a test of the same name: builds that ran both are compared by one of them."""
+        run = {"column": 0, "cache": "vivt", "kind": "physical", "board": "a", "state": "done", "faults": 0, "warnings": 0,
+               "plan": [{"id": 0, "name": "t", "kind": "contract"}],
+               "results": [{"test_id": 0, "test": "t", "cell": "", "kind": "contract", "verdict": "fail", "warned": False}]}
+        self.put_run(self.put_job(1), dict(run))
+        self.put_run(self.put_job(1, "other"), dict(run))
+        self.put_run(self.put_job(2), dict(run, column=1))
+        self.serve()
+        path = f"/api/v1/compare?builds={self.ids[0]},{self.ids[1]}"
+        status, body = self.api.call("GET", path)
+        self.assertEqual(status, 422)
+        self.assertEqual([e["pointer"] for e in body["errors"]], ["?suite"])
+        self.assertIn("smoke", body["errors"][0]["detail"])
+        self.assertEqual(self.api.get(path + "&suite=smoke")["classes"][0]["rows"][0]["cells"][0]["fail"], 1)
+        self.assertEqual(self.api.get(f"/api/v1/compare?builds={self.ids[1]}")["classes"][0]["columns"][0]["fail"], 1)
+
 
 class Results(Stored):
     def setUp(self):
@@ -343,6 +360,26 @@ class Results(Stored):
                 got += [r["id"] for r in page["items"]]
                 cursor = page["next"]
             self.assertEqual(got, sorted(wanted, reverse=True), query)
+
+    def test_a_filter_that_nothing_fits_is_bounded(self):
+        """No page and no batch looks at the whole table; all pages together do."""
+        self.farm.stop()
+        db = sqlite3.connect(os.path.join(self.farm.state, "cohort.db"), isolation_level=None)
+        db.execute("BEGIN")
+        run = self.jobs[2][1][0]["id"]
+        db.executemany("INSERT INTO result (run, attempt, test_id, test, rep, cell, test_kind, verdict, time)"
+                       " VALUES (?, 2, ?, 'many', 1, 'c', 'info', 'pass', 0)", ((run, 1000 + i) for i in range(120000)))
+        db.execute("COMMIT")
+        db.close()
+        self.api = self.farm.start()
+        for query, wanted in (("test=none", []), ("test=t0&cell=", self.wanted(test="t0", cell=""))):
+            got, pages, cursor = [], 0, ""
+            while cursor is not None:
+                page = self.api.get(f"/api/v1/results?limit=500&{query}" + (f"&cursor={cursor}" if cursor else ""))
+                got, pages, cursor = got + [r["id"] for r in page["items"]], pages + 1, page["next"]
+            self.assertEqual(got, sorted(wanted, reverse=True))
+            self.assertEqual(pages, 3)
+            self.assertEqual([r["id"] for r in self.api.all_results(query)], sorted(wanted))
 
     def test_one(self):
         job, runs = self.jobs[0]

@@ -99,7 +99,8 @@ class Packages(unittest.TestCase):
                 continue
             lines = [line for line in text.decode().splitlines() if not line.lstrip().startswith("#")]
             commands |= set(SHELL_WORDS.findall("\n".join(lines)))
-        paths = {command: shutil.which(command) for command in commands}
+        # sudo is what the README asks for; setup/install says so when it is not there.
+        paths = {command: shutil.which(command) for command in commands - {"sudo"}}
         self.assert_listed({path for path in paths.values() if path}, "commands")
 
 

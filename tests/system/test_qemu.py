@@ -14,7 +14,7 @@ import test_board
 from test_board import Board, of, read, wire_file
 
 QEMU_BOARD = os.path.join(farm.TOP, "configs/boards/qemu-board")
-AGENT = os.path.join(farm.TOP, "build/agent-armel/agent/cohort-agent")
+AGENT = os.path.join(farm.AGENTS, "cohort-agent-armel")
 CLASSES = {"vivt": ("v5", "vivt"), "vipt-aliasing": ("v6", "vipt-aliasing"), "armv7": ("v7", "pipt")}
 
 

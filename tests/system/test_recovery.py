@@ -10,13 +10,12 @@ COHORT_SEED replays a seed, COHORT_ROUNDS sets the number of rounds."""
 import os
 import random
 import signal
-import socket
 import tempfile
-import threading
 import time
 import unittest
 
 import farm
+from relay import Relay
 
 SEED = int(os.environ.get("COHORT_SEED", str(random.SystemRandom().randrange(1 << 31))))
 ROUNDS = int(os.environ.get("COHORT_ROUNDS", "200"))
@@ -31,61 +30,6 @@ SUITE = """{"name": "recovery", "version": "1", "description": "short and longer
   {"name": "last", "argv": ["true"], "kind": "contract", "time_limit_s": 30}]}
 """
 EXPECTED = {"quick-1": "pass", "quick-2": "pass", "cells": "pass", "longer": "fail", "skips": "skip", "last": "pass"}
-
-
-class Relay(threading.Thread):
-    """A TCP relay in front of sshd that can cut all its connections at once."""
-
-    def __init__(self, port):
-        super().__init__(daemon=True)
-        self.target = port
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.lock = threading.Lock()
-        self.pairs = []
-        self.start()
-
-    def run(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-                server = socket.create_connection(("127.0.0.1", self.target))
-            except OSError:
-                return
-            for end in (client, server):
-                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self.lock:
-                self.pairs.append((client, server))
-            for source, sink in ((client, server), (server, client)):
-                threading.Thread(target=self.copy, args=(source, sink), daemon=True).start()
-
-    @staticmethod
-    def copy(source, sink):
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-        except OSError:
-            pass
-        for end in (source, sink):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def cut(self):
-        with self.lock:
-            pairs, self.pairs = self.pairs, []
-        for pair in pairs:
-            for end in pair:
-                try:
-                    end.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
-                end.close()
-
-    def close(self):
-        self.listener.close()
-        self.cut()
 
 
 def agents_below(root):
@@ -122,7 +66,7 @@ class Recovery(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.farm.stop()
-        cls.relay.close()
+        cls.relay.stop()
         cls.sshd.stop()
         cls.farm.remove()
 

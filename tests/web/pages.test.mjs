@@ -22,7 +22,7 @@ before(async () => {
 	server = await fixture();
 	server.state.log.set("19/3/run", Array.from({length: 30}, (_, i) => `2026-05-03T10:13:${i + 10}Z line ${i} ${data.HOSTILE}`).join("\n"));
 	server.push("run", {job: 1, run: 19, board: "n810", state: "running", stage: "provision", attempt: 3, fault: null});
-	server.push("warning", {job: 1, run: 19, board: "n810", text: data.OOPS});
+	server.push("warning", {job: 1, run: 19, board: "n810", warning: "oops", text: data.OOPS});
 	server.push("note", {job: 1, run: 19, text: data.HOSTILE});
 	browser = await launch();
 });

@@ -138,7 +138,8 @@ export function page(name, query) {
 		if (value !== null && value !== undefined)
 			search.set(key, String(value));
 	}
-	return search.size === 0 ? name : `${name}?${search}`;
+	// As in any address: "+" for a space is of forms only, and names may have a plus.
+	return search.size === 0 ? name : `${name}?${String(search).replaceAll("+", "%20")}`;
 }
 
 export function link(name, query, ...children) {

@@ -102,7 +102,7 @@ function eventText(event) {
 	case "progress":
 		return `${event.stage}: ${event.what ?? ""} ${bytes(event.done)} of ${bytes(event.total)}`;
 	case "warning":
-		return [h("span", {class: "badge warn"}, `kernel: ${event.what ?? event.warning ?? "warning"}`), h("pre", {class: "log"}, String(event.text ?? "").slice(0, 8192))];
+		return [h("span", {class: "badge warn"}, `kernel: ${event.warning ?? "warning"}`), h("pre", {class: "log"}, String(event.text ?? "").slice(0, 8192))];
 	case "board":
 		return [boardLink(event.board), " ", badge(event.state), " ", event.detail ?? ""];
 	case "note":

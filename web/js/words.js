@@ -124,7 +124,7 @@ export const FAULT = {
 	"wrong-release": "another kernel release runs than the build's", "wrong-build-id": "another kernel build runs than the build's",
 	"wrong-cache-class": "the kernel reports another cache class than the board's record",
 	"agent-failed": "the agent could not start", "agent-died": "the agent died", "agent-protocol": "the agent's journal makes no sense",
-	"board-lost": "the board went silent", "power-lost": "the board is without power", "console-lost": "the console was lost",
+	"board-lost": "the board went silent", "power-lost": "the board is without power",
 	"run-timeout": "the run took too long", "lease-lost": "the lease was lost", "worker-died": "the board's process died",
 	"no-board": "no fitting board came free in time", internal: "the farm itself failed",
 };

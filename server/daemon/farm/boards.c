@@ -144,7 +144,7 @@ static void board_add(struct farm *farm, const struct farm_board_row *row)
 
 	if (farm->boards_count == farm->boards_room) {
 		farm->boards_room = farm->boards_room ? farm->boards_room * 2 : 16;
-		farm->boards = xrealloc(farm->boards, farm->boards_room * sizeof(*farm->boards));
+		farm->boards = xrealloc(farm->boards, farm->boards_room * sizeof(void *));
 	}
 	b->farm = farm;
 	b->id = row->id;

@@ -17,8 +17,8 @@ static const char *const faults[] = {
 	"provision-failed", "disk-full",      "boot-command-failed", "boot-timeout",
 	"wrong-release",    "wrong-build-id", "wrong-cache-class",   "agent-failed",
 	"agent-died",       "agent-protocol", "board-lost",          "power-lost",
-	"console-lost",     "run-timeout",    "lease-lost",          "worker-died",
-	"no-board",         "internal",
+	"run-timeout",      "lease-lost",     "worker-died",         "no-board",
+	"internal",
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -155,6 +155,7 @@ static void *farm_main(void *arg)
 	struct farm *farm = arg;
 	sigset_t pipe;
 
+	(void)pthread_setname_np(pthread_self(), "farm");
 	/* A cohort-board that died is seen by its pidfd. */
 	(void)sigemptyset(&pipe);
 	(void)sigaddset(&pipe, SIGPIPE);

@@ -14,7 +14,7 @@
 
 #define FARM_REREAD    2000000LL /* a busy board's journal is looked at so often without a hint */
 #define FARM_RETRY     1000000LL /* after the store or the disk failed */
-#define FARM_DEATHS    8         /* of cohort-board in a row without a new journal line */
+#define FARM_DEATHS    8         /* of cohort-board in a row without a test that finished */
 #define FARM_QUIT_WAIT 15000000LL
 #define FARM_LEASES    256   /* that one transaction gives */
 #define HINT_MAX       65536 /* bytes of a line from cohort-board */
@@ -37,7 +37,7 @@ struct attempt {
 	bool cancel, cancel_sent;
 	int64_t request_at; /* monotonic, as the next two: when request.json is tried */
 	int64_t reread_at, quiet_since;
-	unsigned deaths;   /* of cohort-board since the last new line */
+	unsigned deaths;   /* of cohort-board since a test finished */
 	struct err broken; /* of the farm's own making: no request, no sign of life */
 	const char *broken_code;
 };

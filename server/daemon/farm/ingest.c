@@ -24,11 +24,10 @@ struct brought {
 	struct board_state after; /* of board, once this is committed */
 	struct err refused;       /* the store does not take it, for a reason that stays */
 	struct run_state run;     /* when it ended */
-	bool ended, good, is_refused;
+	bool ended, good, is_refused, finished; /* finished: a test */
 };
 
 struct ingest {
-	struct farm *farm;
 	struct brought *list; /* owned */
 	size_t count;
 };
@@ -136,7 +135,7 @@ static int put_warning(struct db *db, struct follow *f, const struct entry *e, i
 	if (put_evidence(db, f, e, "", record, err) < 0)
 		return -1;
 	return store_attempt_event(db, &f->ref, "warning", t,
-	                           json_pack("{s:s, s:s}", "kind", kind, "text", text), err);
+	                           json_pack("{s:s, s:s}", "warning", kind, "text", text), err);
 }
 
 static int put_progress(struct db *db, struct follow *f, const struct entry *e, int64_t t,
@@ -206,6 +205,7 @@ static int put_entry(struct db *db, struct brought *in, const struct entry *e, s
 	case ENTRY_RECORD:
 		return put_record(db, f, e, t, err);
 	case ENTRY_FINISHED:
+		in->finished = true;
 		return put_finished(db, f, e, t, err);
 	case ENTRY_WARNING:
 		return put_warning(db, f, e, t, err);
@@ -334,11 +334,13 @@ static void board_committed(struct brought *in)
 		}
 		return;
 	}
+	b->state = in->after;
 	if (a && a->follow.count > 0) {
 		a->quiet_since = b->farm->mono;
-		a->deaths = 0;
+		board_tell(b, BOARD_EV_WORKED, false);
 	}
-	b->state = in->after;
+	if (a && in->finished)
+		a->deaths = 0;
 	b->dirty = b->seen = false;
 	json_decref(b->facts);
 	b->facts = NULL;
@@ -366,7 +368,7 @@ static bool board_wants(struct board *b)
 
 bool ingest_pass(struct farm *farm)
 {
-	struct ingest in = {.farm = farm};
+	struct ingest in = {0};
 	struct err err;
 
 	in.list = xcalloc(farm->boards_count, sizeof(*in.list));

@@ -129,7 +129,7 @@ static void process_died(struct board *b, const char *detail)
 	board_detail(b, detail);
 	if (b->attempt && ++b->attempt->deaths >= FARM_DEATHS)
 		attempt_broken(b->attempt, "worker-died",
-		               "cohort-board ended %d times without a new journal line; last: %s",
+		               "cohort-board ended %d times without finishing a test; last: %s",
 		               FARM_DEATHS, detail);
 	board_tell(b, BOARD_EV_DIED, false);
 }
@@ -188,7 +188,8 @@ void process_gone(struct board *b)
 		return;
 	(void)snprintf(detail, sizeof(detail), "cohort-board ended: %s %d",
 	               info.si_code == CLD_EXITED ? "exit" : "signal", info.si_status);
-	log_warn("board %s: %s", b->name, detail);
+	if (!atomic_load(&b->farm->stop))
+		log_warn("board %s: %s", b->name, detail);
 	process_drop(b);
 	process_died(b, detail);
 }

@@ -108,6 +108,15 @@ int http_id(struct http_req *req, const char *what, int64_t *id);
 void http_query_int(struct http_req *req, const char *name, int64_t min, int64_t max,
                     int64_t *value, struct jx_errors *errors);
 
+/* Complains below "?name" when that query parameter is none of words ("queued running"). Returns it, or NULL: absent, or
+ * wrong. */
+const char *http_query_word(struct http_req *req, const char *name, const char *words,
+                            struct jx_errors *errors);
+#define HTTP_CACHE_WORDS "vivt vipt-aliasing vipt-nonaliasing pipt none"
+
+/* Reply the complaints and release them: -1. 0 when there are none. Ends the reading of parameters. */
+int http_query_done(struct http_req *req, struct jx_errors *errors);
+
 /* Does the client prefer type ("application/x-ndjson", "text/event-stream")? By its Accept header; a wildcard is no. */
 bool http_accepts(struct http_req *req, const char *type);
 
@@ -157,3 +166,6 @@ int http_page_read(struct http_req *req, struct http_page *page);
  * there is a next page. key names the member of an item that makes the cursor: "id" or "name". */
 int http_reply_page(struct http_req *req, const struct http_page *page, json_t *items,
                     const char *key);
+
+/* The same for a list that knows itself where it goes on: next is the id of the cursor, 0 at the end. */
+int http_reply_part(struct http_req *req, json_t *items, int64_t next);

@@ -142,6 +142,27 @@ void http_query_int(struct http_req *req, const char *name, int64_t min, int64_t
 		*value = number;
 }
 
+const char *http_query_word(struct http_req *req, const char *name, const char *words,
+                            struct jx_errors *errors)
+{
+	const char *text = http_query(req, name);
+	char pointer[64];
+
+	if (!text || word_in(words, text))
+		return text;
+	(void)snprintf(pointer, sizeof(pointer), "?%s", name);
+	jx_complain(errors, pointer, "must be one of: %s", words);
+	return NULL;
+}
+
+int http_query_done(struct http_req *req, struct jx_errors *errors)
+{
+	int rc = jx_ok(errors) ? 0 : http_problem_fields(req, 422, errors);
+
+	jx_errors_release(errors);
+	return rc;
+}
+
 /* ---- Path and headers ---- */
 
 int http_id(struct http_req *req, const char *what, int64_t *id)
@@ -195,29 +216,38 @@ int http_page_read(struct http_req *req, struct http_page *page)
 {
 	const char *cursor = http_query(req, "cursor");
 	struct jx_errors errors = {0};
-	int rc = 0;
 
 	*page = (struct http_page){.limit = 50, .first = true, .id = INT64_MAX};
 	http_query_int(req, "limit", 1, HTTP_LIMIT_MAX, &page->limit, &errors);
 	if (cursor && !cursor_read(cursor, page))
 		jx_complain(&errors, "?cursor", "is none that a list gave");
-	if (!jx_ok(&errors))
-		rc = http_problem_fields(req, 422, &errors);
-	jx_errors_release(&errors);
-	return rc;
+	return http_query_done(req, &errors);
 }
 
-static json_t *cursor_make(json_t *last, const char *key)
+/* kind is what cursor_read() tells lists by: 'i' by id, 'n' by name. */
+static json_t *cursor_make(char kind, const char *where)
 {
-	json_t *member = json_object_get(last, key);
-	SCOPED_STR raw = json_is_integer(member)
-	                         ? xasprintf("i%" JSON_INTEGER_FORMAT, json_integer_value(member))
-	                         : xasprintf("n%s", json_string_value(member));
+	SCOPED_STR raw = xasprintf("%c%s", kind, where);
 	char text[256];
 
 	(void)sodium_bin2base64(text, sizeof(text), (const unsigned char *)raw, strlen(raw),
 	                        sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 	return json_string(text);
+}
+
+static json_t *id_cursor(int64_t id)
+{
+	char where[24];
+
+	(void)snprintf(where, sizeof(where), "%" PRId64, id);
+	return cursor_make('i', where);
+}
+
+static int reply_list(struct http_req *req, json_t *items, json_t *next)
+{
+	return http_reply_json(
+		req, 200,
+		json_pack("{s:o, s:o}", "items", items, "next", next ? next : json_null()));
 }
 
 int http_reply_page(struct http_req *req, const struct http_page *page, json_t *items,
@@ -227,11 +257,17 @@ int http_reply_page(struct http_req *req, const struct http_page *page, json_t *
 	json_t *next = NULL;
 
 	if (json_array_size(items) > limit) {
-		next = cursor_make(json_array_get(items, limit - 1), key);
+		json_t *last = json_object_get(json_array_get(items, limit - 1), key);
+
+		next = json_is_integer(last) ? id_cursor(json_integer_value(last))
+		                             : cursor_make('n', json_string_value(last));
 		while (json_array_size(items) > limit)
 			(void)json_array_remove(items, json_array_size(items) - 1);
 	}
-	return http_reply_json(
-		req, 200,
-		json_pack("{s:o, s:o}", "items", items, "next", next ? next : json_null()));
+	return reply_list(req, items, next);
+}
+
+int http_reply_part(struct http_req *req, json_t *items, int64_t next)
+{
+	return reply_list(req, items, next ? id_cursor(next) : NULL);
 }

@@ -118,16 +118,18 @@ static int board_post(struct http_req *req, struct err *err)
 
 static int boards_get(struct http_req *req, struct err *err)
 {
+	struct jx_errors errors = {0};
 	struct board_filter filter = {
-		.cache = http_query(req, "cache"),
-		.kind = http_query(req, "kind"),
+		.cache = http_query_word(req, "cache", HTTP_CACHE_WORDS, &errors),
+		.kind = http_query_word(req, "kind", "physical qemu emulated host", &errors),
 		.tag = http_query(req, "tag"),
-		.state = http_query(req, "state"),
+		.state = http_query_word(req, "state", "unknown idle busy unreachable disabled",
+	                                 &errors),
 	};
 	struct http_page page;
 	json_t *items;
 
-	if (http_page_read(req, &page) < 0)
+	if (http_query_done(req, &errors) < 0 || http_page_read(req, &page) < 0)
 		return -1;
 	items = boards_list(req->db, &filter, page.name, page.limit + 1, err);
 	return items ? http_reply_page(req, &page, items, "name") : -1;

@@ -41,7 +41,6 @@ static int read_query(struct http_req *req, struct wanted *w)
 {
 	const char *builds = http_query(req, "builds");
 	struct jx_errors errors = {0};
-	int rc = 0;
 
 	w->query.builds = w->builds;
 	w->query.suite = http_query(req, "suite");
@@ -53,21 +52,28 @@ static int read_query(struct http_req *req, struct wanted *w)
 		jx_complain(&errors, "?suite", "goes with builds: a job has one suite");
 	if (w->query.suite && !suite_find(req->ctx->suites, w->query.suite))
 		jx_complain(&errors, "?suite", "no such suite");
-	if (!jx_ok(&errors))
-		rc = http_problem_fields(req, 422, &errors);
-	jx_errors_release(&errors);
-	return rc;
+	return http_query_done(req, &errors);
 }
 
 static int compare_get(struct http_req *req, struct err *err)
 {
+	struct jx_errors errors = {0};
 	struct wanted w = {0};
 	json_t *doc;
 
 	if (read_query(req, &w) < 0)
 		return -1;
 	doc = compare_load(req->db, &w.query, err);
-	return doc ? http_reply_json(req, 200, doc) : -1;
+	if (doc)
+		return http_reply_json(req, 200, doc);
+	if (err->kind != ERR_INVALID && err->kind != ERR_TOOBIG)
+		return -1;
+	jx_complain(&errors,
+	            err->kind == ERR_INVALID ? "?suite"
+	            : w.query.job            ? "?job"
+	                                     : "?builds",
+	            "%s", err->text);
+	return http_query_done(req, &errors);
 }
 
 const struct http_route http_compare_routes[] = {

@@ -8,13 +8,10 @@ static int events_follow(struct http_req *req, struct err *err)
 {
 	struct jx_errors errors = {0};
 	int64_t job = 0;
-	int rc;
 
 	(void)err;
 	http_query_int(req, "job", 1, INT64_MAX, &job, &errors);
-	rc = jx_ok(&errors) ? sse_reply(req, job, 0) : http_problem_fields(req, 422, &errors);
-	jx_errors_release(&errors);
-	return rc;
+	return http_query_done(req, &errors) < 0 ? -1 : sse_reply(req, job, 0);
 }
 
 const struct http_route http_events_routes[] = {

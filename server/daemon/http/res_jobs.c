@@ -87,25 +87,13 @@ static int job_submit(struct http_req *req, struct err *err)
 
 static int jobs_get(struct http_req *req, struct err *err)
 {
-	static const char *const states[] = {"queued", "running", "done", "cancelled"};
-	const char *state = http_query(req, "state");
 	struct jx_errors errors = {0};
+	const char *state = http_query_word(req, "state", "queued running done cancelled", &errors);
 	struct http_page page;
 	json_t *items;
-	size_t i = 0;
 
-	if (http_page_read(req, &page) < 0)
+	if (http_query_done(req, &errors) < 0 || http_page_read(req, &page) < 0)
 		return -1;
-	while (state && i < 4 && strcmp(states[i], state) != 0)
-		i++;
-	if (i == 4) {
-		int rc;
-
-		jx_complain(&errors, "?state", "must be queued, running, done or cancelled");
-		rc = http_problem_fields(req, 422, &errors);
-		jx_errors_release(&errors);
-		return rc;
-	}
 	items = job_list(req->db, state, page.id, page.limit + 1, err);
 	return items ? http_reply_page(req, &page, items, "id") : -1;
 }

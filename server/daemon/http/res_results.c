@@ -22,19 +22,16 @@
 static int read_filter(struct http_req *req, struct result_filter *f)
 {
 	struct jx_errors errors = {0};
-	int rc = 0;
 
 	http_query_int(req, "job", 1, INT64_MAX, &f->job, &errors);
 	http_query_int(req, "run", 1, INT64_MAX, &f->run, &errors);
 	f->test = http_query(req, "test");
 	f->cell = http_query(req, "cell");
-	f->verdict = http_query(req, "verdict");
-	f->cache = http_query(req, "cache");
+	f->verdict = http_query_word(req, "verdict", "pass fail skip inconclusive error missing",
+	                             &errors);
+	f->cache = http_query_word(req, "cache", HTTP_CACHE_WORDS, &errors);
 	f->board = http_query(req, "board");
-	if (!jx_ok(&errors))
-		rc = http_problem_fields(req, 422, &errors);
-	jx_errors_release(&errors);
-	return rc;
+	return http_query_done(req, &errors);
 }
 
 /* --- the stream --- */
@@ -70,8 +67,8 @@ static void add_line(struct ndjson *n, const json_t *result)
 	n->len += len + 1;
 }
 
-/* Make the lines of the next batch; none at the end. */
-static int fill(struct ndjson *n)
+/* Make the lines of the next batch. */
+static int batch_make(struct ndjson *n)
 {
 	struct db *db = store_read_begin(n->store);
 	struct err err;
@@ -80,13 +77,22 @@ static int fill(struct ndjson *n)
 	size_t i;
 
 	store_read_end(n->store, db);
-	n->len = 0;
-	n->sent = 0;
 	json_array_foreach(results, i, result)
 	{
 		add_line(n, result);
 	}
 	return results ? 0 : -1;
+}
+
+/* Make more lines; none at the end. */
+static int fill(struct ndjson *n)
+{
+	n->len = 0;
+	n->sent = 0;
+	while (n->len == 0 && !n->walk.ended)
+		if (batch_make(n) < 0)
+			return -1;
+	return 0;
 }
 
 static ssize_t ndjson_next(void *arg, char *buf, size_t max)
@@ -124,17 +130,11 @@ static int reply_ndjson(struct http_req *req, const struct result_filter *f)
 
 static int wants_ndjson(struct http_req *req, bool *yes)
 {
-	const char *format = http_query(req, "format");
 	struct jx_errors errors = {0};
-	int rc;
+	const char *format = http_query_word(req, "format", "json ndjson", &errors);
 
 	*yes = format ? strcmp(format, "ndjson") == 0 : http_accepts(req, "application/x-ndjson");
-	if (!format || *yes || strcmp(format, "json") == 0)
-		return 0;
-	jx_complain(&errors, "?format", "must be json or ndjson");
-	rc = http_problem_fields(req, 422, &errors);
-	jx_errors_release(&errors);
-	return rc;
+	return http_query_done(req, &errors);
 }
 
 static int results_get(struct http_req *req, struct err *err)
@@ -142,6 +142,7 @@ static int results_get(struct http_req *req, struct err *err)
 	struct result_filter filter = {0};
 	struct http_page page;
 	json_t *items;
+	int64_t next;
 	bool ndjson;
 
 	if (read_filter(req, &filter) < 0 || wants_ndjson(req, &ndjson) < 0)
@@ -150,8 +151,8 @@ static int results_get(struct http_req *req, struct err *err)
 		return reply_ndjson(req, &filter);
 	if (http_page_read(req, &page) < 0)
 		return -1;
-	items = result_list(req->db, &filter, page.id, page.limit + 1, err);
-	return items ? http_reply_page(req, &page, items, "id") : -1;
+	items = result_list(req->db, &filter, page.id, page.limit, &next, err);
+	return items ? http_reply_part(req, items, next) : -1;
 }
 
 /* What the log of the attempt says about the test; "" when there is none. */

@@ -19,21 +19,17 @@
 static int runs_get(struct http_req *req, struct err *err)
 {
 	struct jx_errors errors = {0};
-	struct run_filter filter = {.board = http_query(req, "board"),
-	                            .state = http_query(req, "state"),
-	                            .cache = http_query(req, "cache")};
+	struct run_filter filter = {
+		.board = http_query(req, "board"),
+		.state = http_query_word(req, "state", "queued running done failed cancelled",
+	                                 &errors),
+		.cache = http_query_word(req, "cache", HTTP_CACHE_WORDS, &errors)};
 	struct http_page page;
 	json_t *items;
-	int rc = 0;
 
-	if (http_page_read(req, &page) < 0)
-		return -1;
 	http_query_int(req, "job", 1, INT64_MAX, &filter.job, &errors);
-	if (!jx_ok(&errors))
-		rc = http_problem_fields(req, 422, &errors);
-	jx_errors_release(&errors);
-	if (rc < 0)
-		return rc;
+	if (http_query_done(req, &errors) < 0 || http_page_read(req, &page) < 0)
+		return -1;
 	filter.before = page.id;
 	filter.limit = page.limit + 1;
 	items = run_list(req->db, &filter, err);
@@ -70,7 +66,6 @@ static int read_log_query(struct http_req *req, int64_t *attempt, const char **n
 {
 	const char *source = http_query(req, "source");
 	struct jx_errors errors = {0};
-	int rc = 0;
 
 	*name = !source || strcmp(source, "run") == 0 ? "run.log"
 	        : strcmp(source, "console") == 0      ? "console.log"
@@ -78,10 +73,7 @@ static int read_log_query(struct http_req *req, int64_t *attempt, const char **n
 	if (!*name)
 		jx_complain(&errors, "?source", "must be run or console");
 	http_query_int(req, "attempt", 1, INT32_MAX, attempt, &errors);
-	if (!jx_ok(&errors))
-		rc = http_problem_fields(req, 422, &errors);
-	jx_errors_release(&errors);
-	return rc;
+	return http_query_done(req, &errors);
 }
 
 static int log_get(struct http_req *req, struct err *err)
@@ -116,20 +108,26 @@ static int log_get(struct http_req *req, struct err *err)
 static int events_list(struct http_req *req, struct db *db, int64_t id, struct err *err)
 {
 	struct jx_errors errors = {0};
-	int64_t after = 0, limit = HTTP_LIMIT_MAX;
-	json_t *items;
-	int rc = 0;
+	int64_t after = 0, next = 0;
+	struct http_page page;
+	json_t *items, *last;
 
 	http_query_int(req, "after", 0, INT64_MAX, &after, &errors);
-	http_query_int(req, "limit", 1, HTTP_LIMIT_MAX, &limit, &errors);
-	if (!jx_ok(&errors))
-		rc = http_problem_fields(req, 422, &errors);
-	jx_errors_release(&errors);
-	if (rc < 0)
-		return rc;
-	items = events_after(db, 0, id, after, limit, err);
-	return items ? http_reply_json(req, 200, json_pack("{s:o, s:n}", "items", items, "next"))
-	             : -1;
+	if (http_query_done(req, &errors) < 0 || http_page_read(req, &page) < 0)
+		return -1;
+	if (!page.first)
+		after = page.id;
+	if (!http_query(req, "limit"))
+		page.limit = HTTP_LIMIT_MAX;
+	items = events_after(db, 0, id, after, page.limit + 1, err);
+	if (!items)
+		return -1;
+	if (json_array_size(items) > (size_t)page.limit) {
+		(void)json_array_remove(items, (size_t)page.limit);
+		last = json_array_get(items, (size_t)page.limit - 1);
+		next = json_integer_value(json_object_get(last, "id"));
+	}
+	return http_reply_part(req, items, next);
 }
 
 /* A stream has no transaction of its own: the list takes one here. */
@@ -191,7 +189,7 @@ const struct http_route http_runs_routes[] = {
 		.pattern = "/api/v1/runs/{id}/events",
 		.operation = "listRunEvents",
 		.summary = "Events of a run: a list, or followed as Server-Sent Events",
-		.query = "after limit",
+		.query = "after limit cursor",
 		.handle = events_get,
 	},
 	{0},

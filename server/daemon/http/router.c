@@ -1,51 +1,17 @@
 #include "server/daemon/http/router.h"
 
 #include "common/err.h"
+#include "common/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* The number of bytes of the sequence that begins with byte, and the range of its second byte; 0: none does. */
-static size_t utf8_length(unsigned char byte, unsigned char *low, unsigned char *high)
-{
-	*low = 0x80;
-	*high = 0xbf;
-	if (byte < 0x80)
-		return 1;
-	if (byte >= 0xc2 && byte <= 0xdf)
-		return 2;
-	if (byte >= 0xe0 && byte <= 0xef) {
-		if (byte == 0xe0)
-			*low = 0xa0;
-		if (byte == 0xed)
-			*high = 0x9f;
-		return 3;
-	}
-	if (byte >= 0xf0 && byte <= 0xf4) {
-		if (byte == 0xf0)
-			*low = 0x90;
-		if (byte == 0xf4)
-			*high = 0x8f;
-		return 4;
-	}
-	return 0;
-}
-
 bool utf8_valid(const char *text, size_t len)
 {
-	for (size_t i = 0; i < len;) {
-		unsigned char low, high;
-		size_t n = utf8_length((unsigned char)text[i], &low, &high);
-
-		if (n == 0 || n > len - i)
+	for (size_t i = 0, n; i < len; i += n) {
+		n = utf8_length(text + i, len - i);
+		if (n == 0)
 			return false;
-		for (size_t k = 1; k < n; k++) {
-			unsigned char c = (unsigned char)text[i + k];
-
-			if (c < (k == 1 ? low : 0x80) || c > (k == 1 ? high : 0xbf))
-				return false;
-		}
-		i += n;
 	}
 	return true;
 }

@@ -335,8 +335,11 @@ static int write_run(struct db *db, void *arg, struct err *err)
 
 static void write_failed(struct http_req *req, const struct write_step *step, struct err *err)
 {
-	if (step->handled && err->kind != ERR_NOSPACE) {
-		/* The handler was content and the commit failed: it is the disk, and may pass. */
+	/* The handler was content and the commit failed, or it never came to the handler: it is the disk, and may pass. */
+	bool disk = step->handled || (err->kind == ERR_IO && req->private->reply.status == 0 &&
+	                              !store_healthy(req->ctx->store, NULL));
+
+	if (disk && err->kind != ERR_NOSPACE) {
 		http_reply_header(req, "Retry-After", "5");
 		(void)http_problem(req, 503, "the store cannot be written now");
 		return;

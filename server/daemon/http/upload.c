@@ -201,25 +201,34 @@ void upload_end(struct upload *u)
 	free(u);
 }
 
-int upload_open(const char *state_dir, int64_t now_us, struct err *err)
+int upload_open(const char *state_dir, struct err *err)
 {
 	SCOPED_STR path = xasprintf("%s/files/incoming", state_dir);
-	SCOPED_DIR dir = NULL;
+
+	return fs_mkdirs(path, err);
+}
+
+static void part_purge(int dir, const char *name, int64_t now_us)
+{
+	struct stat st;
+	SCOPED_STR sha256 = xstrndup(name, SHA256_HEX - 1);
+
+	/* Under the mutex, so that no request begins to write it meanwhile. */
+	(void)pthread_mutex_lock(&mutex);
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+	    (int64_t)st.st_mtime * 1000000 <= now_us - OLD_US && !writer_there(sha256)) {
+		log_info("dropping the old part %s", name);
+		(void)unlinkat(dir, name, 0);
+	}
+	(void)pthread_mutex_unlock(&mutex);
+}
+
+void upload_purge(const char *state_dir, int64_t now_us)
+{
+	SCOPED_STR path = xasprintf("%s/files/incoming", state_dir);
+	SCOPED_DIR dir = opendir(path);
 	struct dirent *entry;
 
-	if (fs_mkdirs(path, err) < 0)
-		return -1;
-	dir = opendir(path);
-	if (!dir)
-		return err_errno(err, ERR_IO, "%s", path);
-	while ((entry = readdir(dir))) {
-		struct stat st;
-
-		if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !S_ISREG(st.st_mode) || (int64_t)st.st_mtime * 1000000 > now_us - OLD_US)
-			continue;
-		log_info("dropping the old part %s", entry->d_name);
-		(void)unlinkat(dirfd(dir), entry->d_name, 0);
-	}
-	return 0;
+	while (dir && (entry = readdir(dir)))
+		part_purge(dirfd(dir), entry->d_name, now_us);
 }

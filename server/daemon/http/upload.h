@@ -33,5 +33,8 @@ void upload_end(struct upload *upload);
 /* Bytes of a file that are there while it is not whole. */
 int64_t upload_size(const char *state_dir, const char *sha256);
 
-/* Make the directories, and drop parts that nobody touched for a day before now. */
-int upload_open(const char *state_dir, int64_t now_us, struct err *err);
+/* Make the directories. */
+int upload_open(const char *state_dir, struct err *err);
+
+/* Drop parts that nobody touched for a day before now. */
+void upload_purge(const char *state_dir, int64_t now_us);

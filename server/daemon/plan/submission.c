@@ -203,7 +203,7 @@ bool submission_read(json_t *doc, struct submission *out, struct jx_errors *erro
 	struct submission s = {.each = "class",
 	                       .repetitions = 1,
 	                       .max_attempts = 3,
-	                       .boot_s = 180,
+	                       .boot_s = 3600, /* the board's own limit is what counts */
 	                       .run_s = 3600,
 	                       .ttl_s = 86400};
 

@@ -4,6 +4,7 @@
 #define STEADY      (10 * SECOND) /* a process that lived so long did not die of its start */
 #define SPAWN_FIRST (SECOND / 10)
 #define SPAWN_MOST  (10 * SECOND)
+#define WORKED_MOST 2 /* doublings of SPAWN_FIRST */
 #define CHECK_FIRST SECOND
 #define CHECK_MOST  (60 * SECOND)
 
@@ -49,7 +50,10 @@ static void died(struct board_state *board, int64_t now)
 {
 	if (board->alive && now - board->spawned >= STEADY)
 		board->deaths = 0;
-	board->alive = board->greeted = false;
+	/* One that got on is no one that dies of its start, and its attempt should not wait for long. */
+	if (board->worked && board->deaths > WORKED_MOST)
+		board->deaths = WORKED_MOST;
+	board->alive = board->greeted = board->worked = false;
 	board->spawn_at = now + doubled(SPAWN_FIRST, board->deaths, SPAWN_MOST);
 	board->deaths++;
 	board->bads = 0;
@@ -103,6 +107,9 @@ bool board_apply(struct board_state *board, const struct board_event *event)
 		board->greeted = true;
 		if (board->phase == BOARD_UNKNOWN || board->phase == BOARD_UNREACHABLE)
 			settle_unknown(board);
+		break;
+	case BOARD_EV_WORKED:
+		board->worked = true;
 		break;
 	case BOARD_EV_REACHABLE:
 		board->bads = 0;

@@ -12,6 +12,7 @@ struct board_state {
 	bool disabled; /* a person said so; a running attempt goes on */
 	bool leased;
 	bool alive, greeted;   /* its process runs; it said hello */
+	bool worked;           /* the living process did something for its attempt */
 	bool check;            /* a health check is wanted and not yet sent */
 	int64_t spawn_at;      /* when a dead process is started again */
 	int64_t spawned;       /* when the living one was started */
@@ -23,6 +24,7 @@ enum board_event_kind {
 	BOARD_EV_SPAWNED,
 	BOARD_EV_DIED,        /* or could not be started */
 	BOARD_EV_HELLO,       /* cohort-board speaks */
+	BOARD_EV_WORKED,      /* its attempt's journal grew */
 	BOARD_EV_REACHABLE,   /* it says that the board is there and free */
 	BOARD_EV_UNREACHABLE, /* it says that it is not */
 	BOARD_EV_LEASED,

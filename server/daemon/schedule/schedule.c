@@ -180,7 +180,7 @@ static void seat_join(struct seat *seat, struct group *g)
 {
 	if (seat->groups_count == seat->groups_room) {
 		seat->groups_room = seat->groups_room ? seat->groups_room * 2 : 4;
-		seat->groups = xrealloc(seat->groups, seat->groups_room * sizeof(*seat->groups));
+		seat->groups = xrealloc(seat->groups, seat->groups_room * sizeof(void *));
 	}
 	seat->groups[seat->groups_count++] = g;
 }

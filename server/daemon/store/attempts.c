@@ -107,15 +107,17 @@ int store_attempt_event(struct db *db, const struct attempt_ref *ref, const char
 	return db_event(db, now, kind, ref->job, ref->run, ref->board, data, err);
 }
 
+/* The event's own id, kind, time, job, run and board are its first members: the result's id and its board's kind need
+ * names of their own. */
 static int result_tell(struct db *db, const struct attempt_ref *ref, const struct attempt_result *r,
                        struct err *err)
 {
-	json_t *data =
-		json_pack("{s:I, s:I, s:I, s:s, s:s, s:s, s:I, s:n, s:s, s:s, s:s?, s:s?}", "id",
-	                  (json_int_t)db_last_id(db), "build", (json_int_t)ref->build, "column",
-	                  (json_int_t)ref->column, "cache", ref->cache, "kind", ref->kind, "test",
-	                  r->test, "rep", (json_int_t)r->rep, "cell", "test_kind", r->test_kind,
-	                  "verdict", r->verdict, "reason", r->reason, "detail", r->detail);
+	json_t *data = json_pack("{s:I, s:I, s:I, s:s, s:s, s:s, s:I, s:n, s:s, s:s, s:s?, s:s?}",
+	                         "result", (json_int_t)db_last_id(db), "build",
+	                         (json_int_t)ref->build, "column", (json_int_t)ref->column, "cache",
+	                         ref->cache, "board_kind", ref->kind, "test", r->test, "rep",
+	                         (json_int_t)r->rep, "cell", "test_kind", r->test_kind, "verdict",
+	                         r->verdict, "reason", r->reason, "detail", r->detail);
 	json_t *rest = json_pack("{s:I, s:I, s:I, s:s?, s:I, s:I}", "trials", (json_int_t)r->trials,
 	                         "bad", (json_int_t)r->bad, "masked", (json_int_t)r->masked,
 	                         "class", r->fault_class, "duration_us", (json_int_t)r->duration_us,

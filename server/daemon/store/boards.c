@@ -4,8 +4,8 @@
 #include "common/err.h"
 #include "common/jx.h"
 #include "common/scoped.h"
-#include "common/timeus.h"
 #include "common/xalloc.h"
+#include "server/daemon/store/columns.h"
 #include "server/daemon/store/store.h"
 
 #include <string.h>
@@ -16,28 +16,6 @@
 	"SELECT b.name, b.kind, b.cache, b.arch, b.tags, b.description, " BOARD_STATE_SQL          \
 	", b.state_detail, b.disabled_reason, l.run, b.facts, b.document, b.origin, b.last_seen,"  \
 	" b.updated FROM board b LEFT JOIN lease l ON l.board = b.name"
-
-static json_t *text_or_null(const char *text)
-{
-	return text ? json_string(text) : json_null();
-}
-
-static json_t *parsed_or_null(const char *text)
-{
-	json_t *value = text ? json_loads(text, 0, NULL) : NULL;
-
-	return value ? value : json_null();
-}
-
-static json_t *time_or_null(sqlite3_stmt *stmt, int column)
-{
-	char text[32];
-
-	if (!db_text_or_null(stmt, column))
-		return json_null();
-	time_format(db_int(stmt, column), text);
-	return json_string(text);
-}
 
 /* The address part of a board file: never a path of a key, never a command. */
 static json_t *ssh_json(json_t *document)
@@ -60,22 +38,22 @@ static json_t *board_json(sqlite3_stmt *stmt)
 
 	for (int i = 0; i < 4; i++)
 		(void)json_object_set_new(board, texts[i], json_string(db_text(stmt, i)));
-	(void)json_object_set_new(board, "tags", parsed_or_null(db_text(stmt, 4)));
+	(void)json_object_set_new(board, "tags", column_json(stmt, 4));
 	(void)json_object_set_new(board, "description", json_string(db_text(stmt, 5)));
 	(void)json_object_set_new(board, "state", json_string(db_text(stmt, 6)));
 	(void)json_object_set_new(board, "state_detail", json_string(db_text(stmt, 7)));
-	(void)json_object_set_new(board, "disabled_reason", text_or_null(db_text_or_null(stmt, 8)));
+	(void)json_object_set_new(board, "disabled_reason", column_text(stmt, 8));
 	(void)json_object_set_new(board, "current_run",
 	                          db_text_or_null(stmt, 9) ? json_integer(db_int(stmt, 9))
 	                                                   : json_null());
-	(void)json_object_set_new(board, "facts", parsed_or_null(db_text_or_null(stmt, 10)));
+	(void)json_object_set_new(board, "facts", column_json(stmt, 10));
 	(void)json_object_set_new(board, "ssh", ssh_json(document));
 	(void)json_object_set_new(
 		board, "boot",
 		json_pack("{s:o}", "method", method ? json_incref(method) : json_string("none")));
 	(void)json_object_set_new(board, "origin", json_string(db_text(stmt, 12)));
-	(void)json_object_set_new(board, "last_seen", time_or_null(stmt, 13));
-	(void)json_object_set_new(board, "updated", time_or_null(stmt, 14));
+	(void)json_object_set_new(board, "last_seen", column_time(stmt, 13));
+	(void)json_object_set_new(board, "updated", column_time(stmt, 14));
 	return board;
 }
 
@@ -117,13 +95,13 @@ static int board_event(struct db *db, const char *name, const char *state, const
 	                json_pack("{s:s, s:s}", "state", state, "detail", detail), err);
 }
 
-/* Insert, or make the row as the file says. */
-static int board_put(struct db *db, const struct board_file *file, const char *path, int64_t now_us,
-                     struct err *err)
+/* Insert, or make the row as the file says; disabled is a reason or NULL. */
+static int board_put(struct db *db, const struct board_file *file, const char *path,
+                     const char *disabled, int64_t now_us, struct err *err)
 {
 	SCOPED_STR document = jx_text(file->doc);
 	SCOPED_STR tags = file->tags ? jx_text(file->tags) : xstrdup("[]");
-	const char *state = file->disabled ? "disabled" : "unknown";
+	const char *state = disabled ? "disabled" : "unknown";
 
 	if (db_exec(db, err, NULL,
 	            "INSERT INTO board (name, kind, cache, arch, tags, description, origin, document,"
@@ -135,10 +113,9 @@ static int board_put(struct db *db, const struct board_file *file, const char *p
 	            " disabled_reason = excluded.disabled_reason, updated = excluded.updated",
 	            "sssssssssssi", file->name, board_kind_name(file->kind),
 	            cache_class_name(file->cache), file->arch, tags, file->description,
-	            path ? "file" : "api", document, path, state, file->disabled, now_us) < 0)
+	            path ? "file" : "api", document, path, state, disabled, now_us) < 0)
 		return -1;
-	return board_event(db, file->name, state, file->disabled ? file->disabled : "registered",
-	                   now_us, err);
+	return board_event(db, file->name, state, disabled ? disabled : "registered", now_us, err);
 }
 
 int board_create(struct db *db, const struct board_file *file, int64_t now_us, struct err *err)
@@ -150,7 +127,7 @@ int board_create(struct db *db, const struct board_file *file, int64_t now_us, s
 		return -1;
 	if (rc == 1)
 		return err_set(err, ERR_CONFLICT, "there is a board %s already", file->name);
-	return board_put(db, file, NULL, now_us, err);
+	return board_put(db, file, NULL, file->disabled, now_us, err);
 }
 
 static int disabled_set(struct db *db, const char *name, const char *reason, int64_t now_us,
@@ -189,6 +166,18 @@ int board_update(struct db *db, const char *name, const struct board_change *cha
 
 /* ---- Boards of a directory ---- */
 
+/* The reason for which a person disabled the board by the API, and not its file as it was: that outlives a change of the
+ * file. NULL: none. The caller frees it. */
+static char *disabled_by_hand(const char *reason, const char *old_document)
+{
+	SCOPED_JSON old = json_loads(old_document, 0, NULL);
+	const char *of_file = json_string_value(json_object_get(old, "disabled"));
+
+	if (!reason || strcmp(reason, GONE) == 0 || (of_file && strcmp(reason, of_file) == 0))
+		return NULL;
+	return xstrdup(reason);
+}
+
 static int sync_one(struct db *db, const struct board_file *file, const char *path, int64_t now_us,
                     struct err *err)
 {
@@ -197,13 +186,14 @@ static int sync_one(struct db *db, const struct board_file *file, const char *pa
 		db, "SELECT origin, document, path, disabled_reason FROM board WHERE name = ?1",
 		"s", file->name);
 	int rc = db_step(db, stmt, err);
+	SCOPED_STR by_hand = NULL;
 	const char *reason;
 	bool same;
 
 	if (rc < 0)
 		return -1;
 	if (rc == 0)
-		return board_put(db, file, path, now_us, err);
+		return board_put(db, file, path, file->disabled, now_us, err);
 	if (strcmp(db_text(stmt, 0), "file") != 0)
 		return err_set(err, ERR_CONFLICT, "%s: the API has registered a board %s", path,
 		               file->name);
@@ -211,7 +201,10 @@ static int sync_one(struct db *db, const struct board_file *file, const char *pa
 	reason = db_text_or_null(stmt, 3);
 	if (same && reason && strcmp(reason, GONE) == 0)
 		return disabled_set(db, file->name, file->disabled, now_us, err);
-	return same ? 0 : board_put(db, file, path, now_us, err);
+	if (same)
+		return 0;
+	by_hand = disabled_by_hand(reason, db_text(stmt, 1));
+	return board_put(db, file, path, file->disabled ? file->disabled : by_hand, now_us, err);
 }
 
 static bool has_name(struct board_file *const *files, size_t count, const char *name)

@@ -3,17 +3,12 @@
 #include "common/err.h"
 #include "common/jx.h"
 #include "common/scoped.h"
-#include "common/timeus.h"
+#include "server/daemon/store/columns.h"
 #include "server/daemon/store/files.h"
 #include "server/daemon/store/store.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static json_t *text_or_null(const char *text)
-{
-	return text ? json_string(text) : json_null();
-}
 
 /* ---- Reading ---- */
 
@@ -21,7 +16,7 @@ static json_t *text_or_null(const char *text)
 	"SELECT id, name, release, build_id, arch, description, cmdline, config_sha256,"           \
 	" compiler, series, revision, created FROM build"
 
-static json_t *files_json(struct db *db, int64_t build, struct err *err)
+json_t *build_files(struct db *db, int64_t build, struct err *err)
 {
 	sqlite3_stmt *stmt = db_query(db,
 	                              "SELECT bf.role, bf.sha256, f.size FROM build_file bf"
@@ -46,20 +41,17 @@ static json_t *build_json(sqlite3_stmt *stmt)
 		"cmdline", "config_sha256", "compiler", "series", "revision",
 	};
 	json_t *build = json_object();
-	char when[32];
 
 	(void)json_object_set_new(build, "id", json_integer(db_int(stmt, 0)));
 	for (int i = 0; i < (int)(sizeof(members) / sizeof(members[0])); i++)
-		(void)json_object_set_new(build, members[i],
-		                          text_or_null(db_text_or_null(stmt, i + 1)));
-	time_format(db_int(stmt, 11), when);
-	(void)json_object_set_new(build, "created", json_string(when));
+		(void)json_object_set_new(build, members[i], column_text(stmt, i + 1));
+	(void)json_object_set_new(build, "created", column_time(stmt, 11));
 	return build;
 }
 
 static int files_add(struct db *db, json_t *build, struct err *err)
 {
-	json_t *files = files_json(db, json_integer_value(json_object_get(build, "id")), err);
+	json_t *files = build_files(db, json_integer_value(json_object_get(build, "id")), err);
 
 	if (!files)
 		return -1;

@@ -5,6 +5,14 @@
 
 #include <jansson.h>
 
+/* Text, or null. */
+static inline json_t *column_text(sqlite3_stmt *stmt, int column)
+{
+	const char *text = db_text_or_null(stmt, column);
+
+	return text ? json_string(text) : json_null();
+}
+
 /* A wall time as RFC 3339 text, or null. */
 static inline json_t *column_time(sqlite3_stmt *stmt, int column)
 {

@@ -25,6 +25,7 @@ struct loader {
 	struct compare_result *results; /* of all runs, one after the other */
 	size_t results_count, results_room;
 	json_t *labels, *builds; /* builds: one array a column */
+	const char *suite;       /* of the runs of builds, in texts; NULL before the first */
 	size_t columns;
 };
 
@@ -43,7 +44,7 @@ static void loader_release(struct loader *l)
 #define RUN_COLUMNS                                                                                \
 	"SELECT r.id, r.col, r.cache, r.kind, r.board, r.state, r.attempt, r.planned, "            \
 	"(SELECT count(*) FROM attempt a WHERE a.run = r.id AND a.outcome = 'fault'), b.id, "      \
-	"b.name FROM run r JOIN build b ON b.id = r.build "
+	"b.name, j.suite FROM run r JOIN build b ON b.id = r.build JOIN job j ON j.id = r.job "
 
 /* Name the build among those of its column. */
 static void note_build(struct loader *l, size_t column, int64_t id, const char *name)
@@ -105,6 +106,18 @@ static int load_job(struct loader *l, int64_t job, struct err *err)
 	return rc;
 }
 
+/* Tests of two suites may have the same name and be two things: they do not meet in one row. */
+static int check_suite(struct loader *l, const char *suite, struct err *err)
+{
+	suite = intern_text(&l->texts, suite);
+	if (l->suite && l->suite != suite)
+		return err_set(err, ERR_INVALID,
+		               "these builds ran more than one suite: say %s, %s or another",
+		               l->suite, suite);
+	l->suite = suite;
+	return 0;
+}
+
 /* Runs that somebody cancelled are no part of what is known about a build; those of a job stay with it. */
 static int load_build(struct loader *l, size_t column, int64_t build, const char *suite,
                       struct err *err)
@@ -120,11 +133,14 @@ static int load_build(struct loader *l, size_t column, int64_t build, const char
 	(void)json_array_append_new(l->builds, json_array());
 	note_build(l, column, build, db_text(s, 0));
 	s = db_query(l->db,
-	             RUN_COLUMNS "JOIN job j ON j.id = r.job WHERE r.build = ?1 AND r.state <> "
-	                         "'cancelled' AND (?2 IS NULL OR j.suite = ?2) ORDER BY r.id",
+	             RUN_COLUMNS "WHERE r.build = ?1 AND r.state <> 'cancelled' AND (?2 IS NULL "
+	                         "OR j.suite = ?2) ORDER BY r.id",
 	             "is", build, suite);
-	while ((rc = db_step(l->db, s, err)) == 1)
+	while ((rc = db_step(l->db, s, err)) == 1) {
+		if (check_suite(l, db_text(s, 11), err) < 0)
+			return -1;
 		add_run(l, s, column);
+	}
 	return rc;
 }
 

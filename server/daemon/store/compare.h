@@ -13,9 +13,9 @@ struct compare_query {
 	int64_t job;           /* the runs of this job, or 0 */
 	const int64_t *builds; /* else runs of these builds in any job, base first */
 	size_t builds_count;
-	const char *suite; /* with builds: only of this suite; NULL: any */
+	const char *suite; /* with builds: only of this suite; NULL: the one that they ran */
 };
 
 /* The comparison as docs/API.md has it. The caller owns it; NULL with *err: ERR_NOTFOUND for the job or a build,
- * ERR_TOOBIG. */
+ * ERR_INVALID when a suite must be said, ERR_TOOBIG. */
 json_t *compare_load(struct db *db, const struct compare_query *query, struct err *err);

@@ -1,26 +1,10 @@
 #include "server/daemon/store/requests.h"
 
 #include "common/err.h"
-#include "common/scoped.h"
+#include "server/daemon/store/builds.h"
 #include "server/daemon/store/store.h"
 
 #include <inttypes.h>
-
-static json_t *build_files(struct db *db, int64_t build, struct err *err)
-{
-	sqlite3_stmt *stmt = db_query(db,
-	                              "SELECT b.role, b.sha256, f.size FROM build_file b"
-	                              " JOIN file f ON f.sha256 = b.sha256 WHERE b.build = $1",
-	                              "i", build);
-	SCOPED_JSON files = json_object();
-	int rc;
-
-	while ((rc = db_step(db, stmt, err)) == 1)
-		(void)json_object_set_new(files, db_text(stmt, 0),
-		                          json_pack("{s:s, s:I}", "sha256", db_text(stmt, 1),
-		                                    "size", (json_int_t)db_int(stmt, 2)));
-	return rc < 0 ? NULL : take_json(&files);
-}
 
 json_t *store_request_build(struct db *db, int64_t build, struct err *err)
 {

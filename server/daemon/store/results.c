@@ -25,13 +25,6 @@
 #define FILTER_FORMAT    "sssss"
 #define FILTER_VALUES(f) (f)->test, (f)->cell, (f)->verdict, (f)->cache, (f)->board
 
-static json_t *text(sqlite3_stmt *s, int column)
-{
-	const char *value = db_text_or_null(s, column);
-
-	return value ? json_string(value) : json_null();
-}
-
 static json_t *result_json(sqlite3_stmt *s)
 {
 	static const struct {
@@ -61,7 +54,7 @@ static json_t *result_json(sqlite3_stmt *s)
 		else if (members[i].type == CELL && !*db_text(s, column))
 			value = json_null();
 		else
-			value = text(s, column);
+			value = column_text(s, column);
 		(void)json_object_set_new_nocheck(result, members[i].name, value);
 	}
 	return result;
@@ -77,26 +70,56 @@ static json_t *result_rows(struct db *db, sqlite3_stmt *s, struct err *err)
 	return rc < 0 ? NULL : take_json(&list);
 }
 
-json_t *result_list(struct db *db, const struct result_filter *f, int64_t before, int64_t limit,
-                    struct err *err)
+/* The id of the newest result, 0 when there is none, -1 with *err. */
+static int64_t newest(struct db *db, struct err *err)
 {
-	sqlite3_stmt *s;
+	sqlite3_stmt *s = db_query(db, "SELECT coalesce(max(id), 0) FROM result", "");
 
-	/* One statement a kind of filter, so that each has its index. */
+	return db_step(db, s, err) == 1 ? db_int(s, 0) : -1;
+}
+
+/* floor: no id below it is looked at. One statement a kind of filter, so that each has its index. */
+static sqlite3_stmt *list_query(struct db *db, const struct result_filter *f, int64_t before,
+                                int64_t limit, int64_t floor)
+{
 	if (f->run)
-		s = db_query(db,
-		             RESULT_COLUMNS FILTER "AND s.run = ?6 AND (?7 = 0 OR r.job = ?7) AND "
-		                                   "s.id < ?8 ORDER BY s.id DESC LIMIT ?9",
-		             FILTER_FORMAT "iiii", FILTER_VALUES(f), f->run, f->job, before, limit);
-	else if (f->job)
-		s = db_query(db,
-		             RESULT_COLUMNS FILTER "AND r.job = ?6 AND s.id < ?7 ORDER BY s.id "
-		                                   "DESC LIMIT ?8",
-		             FILTER_FORMAT "iii", FILTER_VALUES(f), f->job, before, limit);
-	else
-		s = db_query(db, RESULT_COLUMNS FILTER "AND s.id < ?6 ORDER BY s.id DESC LIMIT ?7",
-		             FILTER_FORMAT "ii", FILTER_VALUES(f), before, limit);
-	return result_rows(db, s, err);
+		return db_query(db,
+		                RESULT_COLUMNS FILTER
+		                "AND s.run = ?6 AND (?7 = 0 OR r.job = ?7) AND s.id < ?8 ORDER BY "
+		                "s.id DESC LIMIT ?9",
+		                FILTER_FORMAT "iiii", FILTER_VALUES(f), f->run, f->job, before,
+		                limit);
+	if (f->job)
+		return db_query(db,
+		                RESULT_COLUMNS FILTER
+		                "AND r.job = ?6 AND s.id < ?7 ORDER BY s.id DESC LIMIT ?8",
+		                FILTER_FORMAT "iii", FILTER_VALUES(f), f->job, before, limit);
+	return db_query(db,
+	                RESULT_COLUMNS FILTER
+	                "AND s.id < ?6 AND s.id >= ?7 ORDER BY s.id DESC LIMIT ?8",
+	                FILTER_FORMAT "iii", FILTER_VALUES(f), before, floor, limit);
+}
+
+json_t *result_list(struct db *db, const struct result_filter *f, int64_t before, int64_t limit,
+                    int64_t *next, struct err *err)
+{
+	int64_t top = f->run || f->job ? 0 : newest(db, err), floor = 0;
+	json_t *list;
+
+	if (top < 0)
+		return NULL;
+	if (!f->run && !f->job) {
+		before = before <= top ? before : top + 1;
+		floor = before > RESULT_LOOK ? before - RESULT_LOOK : 0;
+	}
+	list = result_rows(db, list_query(db, f, before, limit + 1, floor), err);
+	*next = floor > 1 ? floor : 0;
+	if (json_array_size(list) > (size_t)limit) {
+		(void)json_array_remove(list, (size_t)limit);
+		*next = json_integer_value(
+			json_object_get(json_array_get(list, (size_t)limit - 1), "id"));
+	}
+	return list;
 }
 
 /* --- walking --- */
@@ -177,23 +200,41 @@ static json_t *walk_runs(struct db *db, const struct result_filter *f, struct re
 	}
 }
 
+/* The next of all results whose ids are in the next RESULT_LOOK. */
+static json_t *walk_ids(struct db *db, const struct result_filter *f, struct result_walk *walk,
+                        int64_t limit, struct err *err)
+{
+	int64_t top = newest(db, err), end = walk->id + RESULT_LOOK;
+	json_t *list;
+	size_t count;
+
+	if (top < 0)
+		return NULL;
+	list = result_rows(db,
+	                   db_query(db,
+	                            RESULT_COLUMNS FILTER
+	                            "AND s.id > ?6 AND s.id <= ?7 ORDER BY s.id LIMIT ?8",
+	                            FILTER_FORMAT "iii", FILTER_VALUES(f), walk->id, end, limit),
+	                   err);
+	count = json_array_size(list);
+	if (count == (size_t)limit)
+		walk->id =
+			json_integer_value(json_object_get(json_array_get(list, count - 1), "id"));
+	else
+		walk->id = end < top ? end : top;
+	walk->ended = walk->id >= top;
+	return list;
+}
+
 json_t *result_walk(struct db *db, const struct result_filter *f, struct result_walk *walk,
                     int64_t limit, struct err *err)
 {
 	json_t *list;
-	size_t count;
 
-	if (f->run || f->job)
-		return walk_runs(db, f, walk, limit, err);
-	list = result_rows(db,
-	                   db_query(db,
-	                            RESULT_COLUMNS FILTER "AND s.id > ?6 ORDER BY s.id LIMIT ?7",
-	                            FILTER_FORMAT "ii", FILTER_VALUES(f), walk->id, limit),
-	                   err);
-	count = json_array_size(list);
-	if (count > 0)
-		walk->id =
-			json_integer_value(json_object_get(json_array_get(list, count - 1), "id"));
+	if (!f->run && !f->job)
+		return walk_ids(db, f, walk, limit, err);
+	list = walk_runs(db, f, walk, limit, err);
+	walk->ended = json_array_size(list) < (size_t)limit;
 	return list;
 }
 

@@ -68,24 +68,23 @@ json_t *run_of_job(struct db *db, int64_t job, struct err *err)
 	                err);
 }
 
+#define RUN_LIST(first)                                                                            \
+	RUN_SELECT "WHERE " first " AND (?1 = 0 OR r.job = ?1) AND (?2 IS NULL OR r.board = ?2) "  \
+		   "AND (?3 IS NULL OR r.state = ?3) AND (?4 IS NULL OR r.cache = ?4) AND "        \
+		   "r.id < ?5 ORDER BY r.id DESC LIMIT ?6"
+
 json_t *run_list(struct db *db, const struct run_filter *f, struct err *err)
 {
-	sqlite3_stmt *stmt;
+	/* One statement a kind of filter, so that each has its index: by OR none is found. */
+	const char *sql = f->job     ? RUN_LIST("r.job = ?1")
+	                  : f->board ? RUN_LIST("r.board = ?2")
+	                  : f->state ? RUN_LIST("r.state = ?3")
+	                             : RUN_LIST("1");
 
-	if (f->job)
-		stmt = db_query(db,
-		                RUN_SELECT "WHERE r.job = ?1 AND r.id < ?2 AND (?3 IS NULL OR "
-		                           "r.board = ?3) AND (?4 IS NULL OR r.state = ?4) AND (?5 "
-		                           "IS NULL OR r.cache = ?5) ORDER BY r.id DESC LIMIT ?6",
-		                "iisssi", f->job, f->before, f->board, f->state, f->cache,
-		                f->limit);
-	else
-		stmt = db_query(db,
-		                RUN_SELECT "WHERE r.id < ?1 AND (?2 IS NULL OR r.board = ?2) AND "
-		                           "(?3 IS NULL OR r.state = ?3) AND (?4 IS NULL OR "
-		                           "r.cache = ?4) ORDER BY r.id DESC LIMIT ?5",
-		                "isssi", f->before, f->board, f->state, f->cache, f->limit);
-	return run_rows(db, stmt, err);
+	return run_rows(db,
+	                db_query(db, sql, "isssii", f->job, f->board, f->state, f->cache, f->before,
+	                         f->limit),
+	                err);
 }
 
 /* Add the facts of the last attempt and the names of the planned tests to the run. */

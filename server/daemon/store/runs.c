@@ -2,6 +2,7 @@
 
 #include "common/err.h"
 #include "common/scoped.h"
+#include "common/xalloc.h"
 #include "server/daemon/schedule/schedule.h"
 #include "server/daemon/store/missing.h"
 #include "server/daemon/store/store.h"
@@ -64,7 +65,7 @@ int store_run_event(struct db *db, int64_t run, int64_t now, struct err *err)
 	if (db_step(db, stmt, err) < 1)
 		return -1;
 	job = db_int(stmt, 0);
-	board = db_text_or_null(stmt, 4) ? strdup(db_text(stmt, 4)) : NULL;
+	board = db_text_or_null(stmt, 4) ? xstrdup(db_text(stmt, 4)) : NULL;
 	data = json_pack("{s:s, s:s?, s:I, s:s?, s:o, s:b}", "state", db_text(stmt, 1), "stage",
 	                 db_text_or_null(stmt, 2), "attempt", (json_int_t)db_int(stmt, 3), "board",
 	                 db_text_or_null(stmt, 4), "fault", json_or_null(db_text_or_null(stmt, 5)),

@@ -1,6 +1,6 @@
 -- The store's schema. Kept in the subset that PostgreSQL takes too, but for STRICT and the pragmas.
 -- Times are integer microseconds UTC. JSON is text. To change a table: add a migration to migrations in
--- store.c, never edit an old one; schema.sql is what a new store starts with.
+-- schema.c, never edit an old one; schema.sql is what a new store starts with.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 
 CREATE TABLE board (
@@ -57,7 +57,6 @@ CREATE TABLE run (
 	build INTEGER NOT NULL REFERENCES build (id),
 	cache TEXT NOT NULL, kind TEXT NOT NULL,
 	boards TEXT NOT NULL,                 -- JSON array of the board names that fit
-	plan TEXT NOT NULL,                   -- JSON: suite, tests [{id,name,rep,kind,time_limit_s,argv}], limits
 	planned INTEGER NOT NULL, arrived INTEGER NOT NULL DEFAULT 0,
 	priority INTEGER NOT NULL,
 	state TEXT NOT NULL,                  -- queued | running | done | failed | cancelled
@@ -68,13 +67,15 @@ CREATE TABLE run (
 	not_before INTEGER NOT NULL DEFAULT 0,
 	expires INTEGER NOT NULL,
 	fault TEXT,                           -- JSON of the last fault
-	created INTEGER NOT NULL, started INTEGER, ended INTEGER
+	created INTEGER NOT NULL, started INTEGER, ended INTEGER,
+	-- Last, because it is long: a column behind it costs SQLite a walk over the pages it fills.
+	plan TEXT NOT NULL                    -- JSON: suite, tests [{id,name,rep,kind,time_limit_s,argv}], limits
 ) STRICT;
 CREATE INDEX run_job ON run (job);
-CREATE INDEX run_open ON run (priority DESC, id) WHERE state IN ('queued', 'running');
+CREATE INDEX run_state ON run (state); -- counts for /metrics, lists, and what is queued when cohortd starts
+CREATE INDEX run_board ON run (board) WHERE board IS NOT NULL;
 CREATE INDEX run_build ON run (build);
 CREATE INDEX run_job_open ON run (job) WHERE state IN ('queued', 'running');
-CREATE INDEX run_cancelling ON run (id) WHERE state = 'running' AND cancelling = 1;
 
 CREATE TABLE attempt (
 	run INTEGER NOT NULL REFERENCES run (id),
@@ -125,6 +126,7 @@ CREATE TABLE event (
 	data TEXT NOT NULL                    -- JSON
 ) STRICT;
 CREATE INDEX event_run ON event (run, id) WHERE run IS NOT NULL;
+CREATE INDEX event_job ON event (job, id) WHERE job IS NOT NULL;
 
 CREATE TABLE idempotency (
 	key TEXT PRIMARY KEY,

@@ -8,6 +8,7 @@
 #include "common/scoped.h"
 #include "common/xalloc.h"
 #include "server/daemon/store/db.h"
+#include "server/daemon/store/schema.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -177,6 +178,7 @@ static void *writer_main(void *arg)
 	struct err err;
 	struct write try = {.fn = probe, .err = &err};
 
+	(void)pthread_setname_np(pthread_self(), "store");
 	(void)pthread_cond_init(&try.cond, NULL);
 	(void)pthread_mutex_lock(&store->mutex);
 	for (;;) {
@@ -210,12 +212,15 @@ static void *writer_main(void *arg)
 
 int store_write(struct store *store, store_write_fn *fn, void *arg, struct err *err)
 {
-	struct err own;
+	struct err own = {.kind = ERR_NONE};
 	struct write w = {.fn = fn, .arg = arg, .err = err ? err : &own};
 
 	(void)pthread_cond_init(&w.cond, NULL);
 	(void)pthread_mutex_lock(&store->mutex);
+	/* w is waited for below, and out of the queue by then. */
+	/* cppcheck-suppress autoVariables */
 	*store->tail = &w;
+	/* cppcheck-suppress autoVariables */
 	store->tail = &w.next;
 	(void)pthread_cond_signal(&store->work);
 	while (!w.done)
@@ -342,52 +347,6 @@ void store_wake(struct store *store)
 }
 
 /* ---- Open and close ---- */
-
-extern const char store_schema[]; /* schema.sql */
-
-/* migrations[i] brings a store from version i to i + 1. A new one (0) takes schema.sql as it is today. */
-static const char *const migrations[] = {NULL};
-
-#define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
-
-static int schema_version(struct db *db, int64_t *version, struct err *err)
-{
-	sqlite3_stmt *stmt = db_query(db, "PRAGMA user_version", "");
-
-	if (db_step(db, stmt, err) < 1)
-		return -1;
-	*version = db_int(stmt, 0);
-	db_reset(db);
-	return 0;
-}
-
-static int schema_steps(struct db *db, int64_t version, struct err *err)
-{
-	char set[64];
-
-	(void)snprintf(set, sizeof(set), "PRAGMA user_version = %d", (int)SCHEMA_VERSION);
-	if (version == 0 && db_script(db, store_schema, err) < 0)
-		return -1;
-	for (int64_t i = version; version > 0 && i < SCHEMA_VERSION; i++)
-		if (db_script(db, migrations[i], err) < 0)
-			return err_context(err, "migration to version %d", (int)i + 1);
-	return db_script(db, set, err);
-}
-
-static int schema_update(struct db *db, struct err *err)
-{
-	int64_t version;
-
-	if (db_script(db, "BEGIN IMMEDIATE", err) < 0 || schema_version(db, &version, err) < 0)
-		return -1;
-	if (version > SCHEMA_VERSION)
-		return err_set(err, ERR_CONFLICT,
-		               "the store has schema version %d, this cohortd knows up to %d",
-		               (int)version, (int)SCHEMA_VERSION);
-	if (version < SCHEMA_VERSION && schema_steps(db, version, err) < 0)
-		return -1;
-	return db_script(db, "COMMIT", err);
-}
 
 /* Two cohortd on one store would give out the same leases. */
 static int store_lock(struct store *store, const char *dir, struct err *err)

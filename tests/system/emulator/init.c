@@ -1,5 +1,6 @@
-/* init.c - PID 1 of the emulator's test initramfs: what the kernel's command line has behind "--" is run as
- * /coherence's arguments, its status is printed, and the board reboots. Built for ARM, statically. */
+/* init.c - PID 1 of the emulator's test initramfs. The kernel's command line has its argument behind "--":
+ * "run …" runs /coherence so and prints its status, "echo" answers to a line typed, both reboot; "halt" powers off.
+ * Built for ARM, statically. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,15 +51,30 @@ static void run(char **argv)
 		printf("init: signal %d\n", WTERMSIG(status));
 }
 
+/* What comes in on the console goes out again, up to the end of a line. */
+static void echo(void)
+{
+	char line[128];
+
+	printf("init: ready\n");
+	(void)fflush(stdout);
+	if (fgets(line, sizeof(line), stdin))
+		printf("init: got %s\n", line);
+}
+
 int main(int argc, char **argv)
 {
+	const char *what = argc > 1 ? argv[1] : "";
+
 	mount_all();
 	/* Informational messages would break the lines that the tests print. */
 	(void)klogctl(8, NULL, 5);
-	if (argc > 1)
+	if (strcmp(what, "echo") == 0)
+		echo();
+	else if (strcmp(what, "run") == 0)
 		run(argv);
 	(void)fflush(stdout);
 	sync();
-	(void)reboot(RB_AUTOBOOT);
+	(void)reboot(strcmp(what, "halt") == 0 ? RB_POWER_OFF : RB_AUTOBOOT);
 	return 1;
 }

@@ -121,6 +121,15 @@ static void test_before_the_tests(void **state)
 	         0,
 	         "power-lost",
 	         NULL},
+	};
+
+	(void)state;
+	CHECK(rows);
+}
+
+static void test_proof(void **state)
+{
+	static const struct row rows[] = {
 		{"files", AT("provision"), {.link_up = true}, ACT_READY, 0, NULL, NULL},
 		{"files are there", AT("provision"), {UP}, ACT_STAGE, STAGE_PROVE, NULL, NULL},
 		{"good proof", AT("prove"), {UP}, ACT_PROVED, 0, NULL, NULL},
@@ -174,6 +183,15 @@ static void test_legs(void **state)
 	         NULL,
 	         NULL},
 		{"read what a dead kernel left", TESTING, {UP_Y}, ACT_FOLLOW, 0, NULL, NULL},
+	};
+
+	(void)state;
+	CHECK(rows);
+}
+
+static void test_agent_died(void **state)
+{
+	static const struct row rows[] = {
 		{"agent died in no test",
 	         TESTING,
 	         {UP, .worker = WORKER_GONE},
@@ -209,6 +227,15 @@ static void test_legs(void **state)
 	         0,
 	         NULL,
 	         NULL},
+	};
+
+	(void)state;
+	CHECK(rows);
+}
+
+static void test_end_of_the_leg(void **state)
+{
+	static const struct row rows[] = {
 		{"all done",
 	         TESTING DONE(0) DONE(1) DONE(2),
 	         {UP, .worker = WORKER_COMPLETE},
@@ -296,6 +323,15 @@ static void test_who_is_to_blame(void **state)
 	         0,
 	         NULL,
 	         NULL},
+	};
+
+	(void)state;
+	CHECK(rows);
+}
+
+static void test_oops(void **state)
+{
+	static const struct row rows[] = {
 		{"oops, wait for the reboot",
 	         TESTING BEGUN(1) OOPS,
 	         {.can_restart = true},
@@ -324,6 +360,15 @@ static void test_who_is_to_blame(void **state)
 	         0,
 	         NULL,
 	         NULL},
+	};
+
+	(void)state;
+	CHECK(rows);
+}
+
+static void test_rebooted(void **state)
+{
+	static const struct row rows[] = {
 		{"rebooted in a test",
 	         TESTING BEGUN(1),
 	         {UP_Y, .worker = WORKER_GONE},
@@ -345,6 +390,15 @@ static void test_who_is_to_blame(void **state)
 	         0,
 	         NULL,
 	         NULL},
+	};
+
+	(void)state;
+	CHECK(rows);
+}
+
+static void test_another_kernel(void **state)
+{
+	static const struct row rows[] = {
 		{"came back with another kernel",
 	         TESTING DONE(1),
 	         {.link_up = true,
@@ -425,6 +479,15 @@ static void test_stopping(void **state)
 	         0,
 	         NULL,
 	         "cancelled"},
+	};
+
+	(void)state;
+	CHECK(rows);
+}
+
+static void test_stopping_from_afar(void **state)
+{
+	static const struct row rows[] = {
 		{"away", TESTING, {.cancel = true}, ACT_LINK, 0, NULL, NULL},
 		{"away for long",
 	         TESTING,
@@ -453,6 +516,52 @@ static void test_stopping(void **state)
 	         ACT_STAGE,
 	         STAGE_COLLECT,
 	         NULL,
+	         NULL},
+	};
+
+	(void)state;
+	CHECK(rows);
+}
+
+/* The agent ended its leg because the kernel had an oops that it outlived. */
+static void test_fresh_boot(void **state)
+{
+	static const char behind_oops[] = TESTING BEGUN(0) OOPS DONE(0);
+	const struct row rows[] = {
+		{"boot it",
+	         behind_oops,
+	         {UP, .worker = WORKER_STOPPED, .boots = true, .can_restart = true},
+	         ACT_BOOT,
+	         0,
+	         NULL,
+	         NULL},
+		{"it boots",
+	         behind_oops,
+	         {.worker = WORKER_STOPPED, .boots = true, .can_restart = true, .booting = true},
+	         ACT_BOOT,
+	         0,
+	         NULL,
+	         NULL},
+		{"cycle its power",
+	         behind_oops,
+	         {UP, .worker = WORKER_STOPPED, .can_restart = true},
+	         ACT_RESTART,
+	         0,
+	         NULL,
+	         NULL},
+		{"it is back",
+	         behind_oops,
+	         {UP_Y, .worker = WORKER_STOPPED, .can_restart = true, .restarted = true},
+	         ACT_PROVED,
+	         0,
+	         NULL,
+	         NULL},
+		{"nobody asked it to stop",
+	         behind_oops,
+	         {UP, .worker = WORKER_STOPPED},
+	         ACT_END,
+	         0,
+	         "agent-protocol",
 	         NULL},
 	};
 
@@ -516,9 +625,17 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_before_the_tests),
+		cmocka_unit_test(test_proof),
 		cmocka_unit_test(test_legs),
+		cmocka_unit_test(test_agent_died),
+		cmocka_unit_test(test_end_of_the_leg),
 		cmocka_unit_test(test_who_is_to_blame),
+		cmocka_unit_test(test_oops),
+		cmocka_unit_test(test_rebooted),
+		cmocka_unit_test(test_another_kernel),
 		cmocka_unit_test(test_stopping),
+		cmocka_unit_test(test_stopping_from_afar),
+		cmocka_unit_test(test_fresh_boot),
 		cmocka_unit_test(test_refused_events),
 		cmocka_unit_test(test_offsets),
 		cmocka_unit_test(test_crash_belongs_to_its_test),

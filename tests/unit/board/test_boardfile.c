@@ -142,6 +142,12 @@ static void test_every_error_at_once(void **state)
 		with("{\"kind\":\"toy\",\"cache\":\"huge\",\"console\":{\"tcp\":\"x\"}}", &errors));
 	assert_int_equal(json_array_size(errors.list), 3);
 	jx_errors_release(&errors);
+	/* A field of a wrong type hides no other wrong field. */
+	assert_null(with("{\"name\":7,\"cache\":\"huge\",\"root\":\"x\",\"tags\":[\"a b\"],"
+	                 "\"boot\":{\"method\":\"magic\",\"time_limit_s\":0}}",
+	                 &errors));
+	assert_int_equal(json_array_size(errors.list), 6);
+	jx_errors_release(&errors);
 }
 
 static void test_load_names_the_file(void **state)

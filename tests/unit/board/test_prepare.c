@@ -215,6 +215,30 @@ static void test_put_refused(void **state)
 	end(&p, &f);
 }
 
+/* A suite may have one program under two names. */
+static void test_same_file_twice(void **state)
+{
+	struct fake f;
+	struct prepare p = begin(&f);
+	struct request twice = request;
+
+	(void)state;
+	twice.files[2] =
+		(struct wire_file){.name = "alias", .path = "/l/alias", .sha256 = B, .size = 2000};
+	twice.file_count = 3;
+	f.out = AGENT_LINE FACTS;
+	assert_int_equal(prepare_step(&p, &twice), PREPARE_BUSY);
+	for (int i = 0; i < 3 && !strstr(f.command, "mv -f"); i++) {
+		f.out = PROG_TMP FACTS;
+		assert_int_equal(prepare_step(&p, &twice), PREPARE_BUSY);
+	}
+	assert_int_equal(f.puts, 1);
+	assert_non_null(strstr(f.command, "mv -f"));
+	assert_null(strstr(strstr(f.command, "mv -f") + 1, "mv -f"));
+	assert_int_equal(prepare_step(&p, &twice), PREPARE_READY);
+	end(&p, &f);
+}
+
 static void test_no_facts(void **state)
 {
 	struct fake f;
@@ -236,6 +260,7 @@ int main(void)
 		cmocka_unit_test(test_damaged_on_the_way),
 		cmocka_unit_test(test_disk_full),
 		cmocka_unit_test(test_put_refused),
+		cmocka_unit_test(test_same_file_twice),
 		cmocka_unit_test(test_no_facts),
 	};
 

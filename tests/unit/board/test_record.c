@@ -136,8 +136,8 @@ static bool skip_none(const void *arg, size_t index)
 static void test_leg_request(void **state)
 {
 	struct record *r = must_open();
-	SCOPED_JSON all = request_for_leg(&r->request, "/root", 1, skip_none, NULL);
-	SCOPED_JSON rest = request_for_leg(&r->request, "/root", 2, skip_first, NULL);
+	SCOPED_JSON all = request_for_leg(&r->request, "/root", 1, true, skip_none, NULL);
+	SCOPED_JSON rest = request_for_leg(&r->request, "/root", 2, false, skip_first, NULL);
 	json_t *tests = json_object_get(all, "tests");
 	json_t *argv = json_object_get(json_array_get(tests, 0), "argv");
 
@@ -146,6 +146,8 @@ static void test_leg_request(void **state)
 	assert_string_equal(json_string_value(json_array_get(argv, 0)), "/root/files/" SHA);
 	assert_string_equal(json_string_value(json_array_get(argv, 1)), "x");
 	assert_int_equal(json_array_size(json_object_get(rest, "tests")), 1);
+	assert_true(json_is_true(json_object_get(all, "stop_on_oops")));
+	assert_true(json_is_false(json_object_get(rest, "stop_on_oops")));
 	assert_int_equal(json_integer_value(json_object_get(rest, "leg")), 2);
 	record_close(r);
 }
@@ -211,6 +213,29 @@ static void test_refused_is_not_written(void **state)
 	record_close(r);
 }
 
+/* Output comes several lines at a time, and is read by people one line at a time. */
+static void test_output_has_a_line_each(void **state)
+{
+	SCOPED_STR path = xasprintf("%s/run.log", dir);
+	SCOPED_STR log = NULL;
+	struct record *r;
+	struct err err;
+	size_t len = 0;
+
+	(void)state;
+	(void)unlink(path);
+	write_journal();
+	r = must_open();
+	record_output(r, 0, "out", "one\ntwo\n\nfour");
+	record_close(r);
+	log = fs_read_file(path, 1 << 20, &len, &err);
+	assert_non_null(log);
+	assert_string_equal(log, "1970-01-01T00:00:00.000000Z out | one\n"
+	                         "1970-01-01T00:00:00.000000Z out | two\n"
+	                         "1970-01-01T00:00:00.000000Z out | \n"
+	                         "1970-01-01T00:00:00.000000Z out | four\n");
+}
+
 /* A journal that is not ours to read is not guessed at. */
 static void test_damaged(void **state)
 {
@@ -239,6 +264,7 @@ int main(void)
 		cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_torn_at_every_byte),
 		cmocka_unit_test(test_refused_is_not_written),
+		cmocka_unit_test(test_output_has_a_line_each),
 		cmocka_unit_test(test_damaged),
 	};
 

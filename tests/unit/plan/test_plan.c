@@ -169,7 +169,7 @@ static void test_each_class(void **state)
 		"{\"id\":2,\"name\":\"a-one\",\"rep\":2,\"kind\":\"contract\",\"time_limit_s\":60,"
 		"\"argv\":[\"s\",\"run\",\"a-one\"]},"
 		"{\"id\":3,\"name\":\"a-two\",\"rep\":2,\"kind\":\"gap\",\"time_limit_s\":60,"
-		"\"argv\":[\"s\",\"run\",\"a-two\"]}],\"limits\":{\"boot_s\":180,\"run_s\":3600}}");
+		"\"argv\":[\"s\",\"run\",\"a-two\"]}],\"limits\":{\"boot_s\":3600,\"run_s\":3600}}");
 	plan_free(plan);
 }
 

@@ -121,6 +121,11 @@ static void test_process_dies(void **state)
 		assert_int_equal(board_act(&board, now), BOARD_ACT_SPAWN);
 		tell(&board, BOARD_EV_SPAWNED, now);
 	}
+	tell(&board, BOARD_EV_WORKED, now); /* it got on with its attempt */
+	tell(&board, BOARD_EV_DIED, now);
+	assert_int_equal(board_due(&board), now + 4 * S / 10);
+	now = board_due(&board);
+	tell(&board, BOARD_EV_SPAWNED, now);
 	now += 10 * S; /* it lived long enough to begin again */
 	tell(&board, BOARD_EV_DIED, now);
 	assert_int_equal(board_due(&board), now + S / 10);

@@ -2,6 +2,10 @@
 #include "common/err.h"
 #include "common/timeus.h"
 #include "common/xalloc.h"
+#include "server/daemon/store/db.h"
+#include "server/daemon/store/events.h"
+#include "server/daemon/store/results.h"
+#include "server/daemon/store/run_views.h"
 #include "server/daemon/store/store.h"
 
 #include <jansson.h>
@@ -109,6 +113,90 @@ static void test_failed_write_leaves_nothing(void **state)
 	assert_string_equal(err.text, "no");
 	assert_int_equal(count(*state), 0);
 	assert_int_equal(store_event_last(*state), 0);
+}
+
+#define MANY 5000 /* rows of each table that the lists are not about */
+
+static int put_many(struct db *db, void *arg, struct err *err)
+{
+	(void)arg;
+	if (db_exec(db, err, NULL,
+	            "INSERT INTO build (id, name, arch, description, cmdline, created)"
+	            " VALUES (1, 'b', 'arm', '', '', 0)",
+	            "") < 0 ||
+	    db_exec(db, err, NULL,
+	            "INSERT INTO job (id, name, request, suite, labels, priority, state, created)"
+	            " VALUES (1, 'j', '{}', 's', '[]', 0, 'done', 0),"
+	            " (2, 'j', '{}', 's', '[]', 0, 'done', 0)",
+	            "") < 0)
+		return -1;
+	for (int64_t i = 1; i <= MANY; i++)
+		if (db_exec(db, err, NULL,
+		            "INSERT INTO run (job, col, build, cache, kind, boards, plan, planned,"
+		            " priority, state, attempt, max_attempts, board, expires, created)"
+		            " VALUES (1, 0, 1, 'vivt', 'qemu', '[]', '{}', 1, 0, 'done', 1, 1, 'b',"
+		            " 0, 0)",
+		            "") < 0 ||
+		    db_exec(db, err, NULL,
+		            "INSERT INTO result (run, attempt, test_id, test, rep, test_kind,"
+		            " verdict, time) VALUES ($1, 1, 0, 't', 1, 'info', 'pass', 0)",
+		            "i", i) < 0 ||
+		    db_event(db, 1, "note", 1, i, NULL, json_object(), err) < 0)
+			return -1;
+	return 0;
+}
+
+/* Steps of SQLite's machine that the statements of the connection made: they grow with the rows that are looked at. */
+static int steps(const struct db *db)
+{
+	int sum = 0;
+
+	for (size_t i = 0; i < db->stmts_size; i++)
+		if (db->stmts[i].stmt)
+			sum += sqlite3_stmt_status(db->stmts[i].stmt, SQLITE_STMTSTATUS_VM_STEP, 1);
+	return sum;
+}
+
+/* What lists do not show, they do not read. */
+static void test_lists_have_indexes(void **state)
+{
+	const struct run_filter runs[] = {
+		{.job = 2, .before = INT64_MAX, .limit = 10},
+		{.board = "none", .before = INT64_MAX, .limit = 10},
+		{.state = "running", .before = INT64_MAX, .limit = 10},
+		{.board = "none",
+	         .state = "done",
+	         .cache = "vivt",
+	         .before = INT64_MAX,
+	         .limit = 10},
+	};
+	const struct result_filter results[] = {{.job = 2}, {.run = MANY + 1}};
+	struct err err;
+	struct db *db;
+
+	assert_int_equal(store_write(*state, put_many, NULL, &err), 0);
+	db = store_read_begin(*state);
+	(void)steps(db);
+	json_decref(events_after(db, 2, 0, 0, 100, &err));
+	json_decref(events_after(db, 0, MANY + 1, 0, 100, &err));
+	assert_in_range(steps(db), 1, 500);
+	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+		json_t *list = run_list(db, &runs[i], &err);
+
+		assert_int_equal(json_array_size(list), 0);
+		assert_in_range(steps(db), 1, 500);
+		json_decref(list);
+	}
+	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
+		int64_t next;
+		json_t *list = result_list(db, &results[i], INT64_MAX, 10, &next, &err);
+
+		assert_int_equal(json_array_size(list), 0);
+		assert_int_equal(next, 0);
+		assert_in_range(steps(db), 1, 500);
+		json_decref(list);
+	}
+	store_read_end(*state, db);
 }
 
 /* A reader that was begun before a write and read something sees what was there. */
@@ -295,6 +383,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_write_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_parameter_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failed_write_leaves_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lists_have_indexes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_snapshot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_events, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_event_ids_never_again, setup, teardown),
