@@ -185,7 +185,7 @@ enum exec arm_step(struct cpu *cpu)
 	insn = host_read(mem->fetch_bytes + (pc & 28), 4);
 	cpu->r[15] = pc + 8;
 	cpu->next_pc = pc + 4;
-	if (!(cpu_conditions[insn >> 28] >> (cpu->cpsr >> 28) & 1))
+	if (insn >> 28 != 14 && !(cpu_conditions[insn >> 28] >> (cpu->cpsr >> 28) & 1))
 		return insn >> 28 == 15 ? arm_unconditional(cpu, insn) : EXEC_OK;
 	return decode_table[(insn >> 16 & 0xff0) | (insn >> 4 & 0xf)](cpu, insn);
 }

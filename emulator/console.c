@@ -1,12 +1,18 @@
 #include "console.h"
 
+#include "common/err.h"
 #include "common/fsio.h"
 #include "common/xalloc.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -14,6 +20,8 @@
 
 struct console { /* raw: the terminal was changed */
 	int in, out;
+	int listener; /* -1: none; else in is its client or -1, and out is unused */
+	int log;      /* -1: none */
 	bool raw, escaped, quit;
 	struct termios saved;
 	uint8_t queue[512]; /* output */
@@ -29,6 +37,8 @@ struct console *console_new(int in, int out)
 
 	console->in = in;
 	console->out = out;
+	console->listener = -1;
+	console->log = -1;
 	if (in >= 0 && isatty(in) && tcgetattr(in, &console->saved) == 0) {
 		raw = console->saved;
 		cfmakeraw(&raw);
@@ -37,10 +47,64 @@ struct console *console_new(int in, int out)
 	return console;
 }
 
+/* Make the socket and listen. */
+static int listen_at(const char *path, struct err *err)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat old;
+	int fd;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return err_set(err, ERR_INVALID, "%s: too long for a socket (%zu characters)", path,
+		               sizeof(address.sun_path) - 1);
+	memcpy(address.sun_path, path, strlen(path));
+	if (lstat(path, &old) == 0 && S_ISSOCK(old.st_mode))
+		(void)unlink(path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(fd, 4) < 0) {
+		(void)err_errno(err, ERR_IO, "%s", path);
+		if (fd >= 0)
+			(void)close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+struct console *console_listen(const char *path, const char *log_path, struct err *err)
+{
+	struct console *console;
+	int listener, log = -1;
+
+	if (log_path) {
+		log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		if (log < 0) {
+			(void)err_errno(err, ERR_IO, "%s", log_path);
+			return NULL;
+		}
+	}
+	listener = listen_at(path, err);
+	if (listener < 0) {
+		if (log >= 0)
+			(void)close(log);
+		return NULL;
+	}
+	console = console_new(-1, -1);
+	console->listener = listener;
+	console->log = log;
+	return console;
+}
+
 static void flush(struct console *console)
 {
 	/* Nobody may be reading any more; the guest goes on all the same. */
-	(void)fs_write_all(console->out, console->queue, console->queued, NULL);
+	if (console->listener < 0)
+		(void)fs_write_all(console->out, console->queue, console->queued, NULL);
+	else if (console->in >= 0)
+		(void)send(console->in, console->queue, console->queued,
+		           MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (console->log >= 0)
+		(void)fs_write_all(console->log, console->queue, console->queued, NULL);
 	console->queued = 0;
 }
 
@@ -51,6 +115,13 @@ void console_free(struct console *console)
 	flush(console);
 	if (console->raw)
 		(void)tcsetattr(console->in, TCSANOW, &console->saved);
+	if (console->listener >= 0) {
+		(void)close(console->listener);
+		if (console->in >= 0)
+			(void)close(console->in);
+	}
+	if (console->log >= 0)
+		(void)close(console->log);
 	free(console);
 }
 
@@ -78,23 +149,39 @@ static void keep_input(struct console *console, const uint8_t *bytes, size_t len
 	}
 }
 
+int console_fd(const struct console *console)
+{
+	if (console->held)
+		return -1;
+	return console->in >= 0 ? console->in : console->listener;
+}
+
+static void read_input(struct console *console)
+{
+	uint8_t bytes[sizeof(console->input)];
+	ssize_t n = read(console->in, bytes, sizeof(bytes));
+
+	if (n > 0) {
+		keep_input(console, bytes, (size_t)n);
+	} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
+		if (console->listener >= 0)
+			(void)close(console->in);
+		console->in = -1;
+	}
+}
+
 bool console_poll(struct console *console, int timeout_ms)
 {
-	struct pollfd fd = {.fd = console->in, .events = POLLIN};
-	uint8_t bytes[sizeof(console->input)];
-	ssize_t n;
+	struct pollfd fd = {.fd = console_fd(console), .events = POLLIN};
 
 	if (console->queued)
 		flush(console);
-	if (console->held || console->in < 0)
+	if (fd.fd < 0 || poll(&fd, 1, timeout_ms) <= 0)
 		return !console->quit;
-	if (poll(&fd, 1, timeout_ms) <= 0)
-		return !console->quit;
-	n = read(console->in, bytes, sizeof(bytes));
-	if (n > 0)
-		keep_input(console, bytes, (size_t)n);
-	else if (n == 0 || errno != EINTR)
-		console->in = -1;
+	if (console->in >= 0)
+		read_input(console);
+	else
+		console->in = accept4(console->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	return !console->quit;
 }
 
@@ -109,5 +196,5 @@ bool console_get(struct console *console, uint8_t *byte)
 
 bool console_open(const struct console *console)
 {
-	return console->in >= 0;
+	return console->in >= 0 || console->listener >= 0;
 }

@@ -112,7 +112,7 @@ static int set_chosen(void *fdt, const struct load_request *request, const struc
 		code = fdt_setprop_u32(fdt, node, "linux,initrd-start", initrd->start);
 	if (code >= 0 && request->initrd)
 		code = fdt_setprop_u32(fdt, node, "linux,initrd-end", initrd->end);
-	if (code >= 0)
+	if (code >= 0 && !fdt_getprop(fdt, node, "rng-seed", NULL))
 		code = fdt_setprop(fdt, node, "rng-seed", seed, sizeof(seed));
 	return code;
 }

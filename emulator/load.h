@@ -11,7 +11,9 @@ struct load_request {
 	const char *dtb;
 	const char *initrd; /* NULL: none */
 	const char *append; /* command line; NULL: what the device tree says */
-	uint64_t seed;      /* becomes /chosen/rng-seed: the same one, the same random numbers */
+	/* Becomes /chosen/rng-seed unless the device tree has one: the same seed, the same random
+	 * numbers. */
+	uint64_t seed;
 };
 
 /* Load and set the registers: r0 = 0, r1 = ~0, r2 = device tree, pc = kernel. The copy of the device

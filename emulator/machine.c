@@ -7,23 +7,35 @@
 #include "dev_pl011.h"
 #include "dev_pl190.h"
 #include "dev_sic.h"
+#include "dev_smc91c111.h"
 #include "dev_sp804.h"
 #include "dev_sysreg.h"
 #include "mem.h"
+#include "net.h"
 
+#include <poll.h>
 #include <stdlib.h>
+#include <time.h>
 
-/* How long a core runs before the console is looked at again. */
+/* How long a core runs before console and network are looked at again. */
 #define SLICE 200000u
+
+/* How long after the guest switched its card on the wire carries anything: until then it has no address,
+ * and a connection that nobody answers is tried again only after many seconds. */
+#define LINK_NS 500000000u
 
 #define VIC_TIMER01 4
 #define VIC_TIMER23 5
 #define VIC_UART0   12
 #define VIC_SIC     31
+#define SIC_NETWORK 25 /* passed on to the same input of the VIC */
 
 struct machine {
 	struct machine_config config;
 	struct console *console; /* borrowed */
+	struct net *net;         /* borrowed; NULL: none */
+	uint64_t card_on_ns;     /* since when the card is on; 0: it is off */
+	uint64_t ahead_ns;       /* slept less than was skipped: shorter than poll() can wait */
 	struct bus *bus;
 	struct cache *d, *i; /* NULL: none */
 	struct mem mem;
@@ -34,6 +46,7 @@ struct machine {
 	struct pl011 *uart;
 	struct sp804 *timer[2];
 	struct sysreg *sysreg;
+	struct smc91c111 *card;
 };
 
 static void set_cpu_line(void *to, unsigned input, bool level)
@@ -46,10 +59,28 @@ static void put_console(void *to, uint8_t byte)
 	console_put(to, byte);
 }
 
+static void send_frame(void *to, const uint8_t *frame, size_t len)
+{
+	net_send(to, frame, len);
+}
+
+static size_t next_frame(void *to, uint8_t *frame)
+{
+	return net_next(to, frame);
+}
+
+static struct smc91c111 *new_card(const struct machine *machine)
+{
+	const struct smc91c111_wire wire = {send_frame, next_frame, machine->net};
+	const struct smc91c111_wire none = {NULL, NULL, NULL};
+
+	return smc91c111_new(sic_input(machine->sic, SIC_NETWORK), machine->net ? wire : none);
+}
+
 static void add_devices(struct machine *machine)
 {
 	struct irq pass_on[32] = {{NULL, NULL, 0}};
-	struct bus_device devices[6];
+	struct bus_device devices[7];
 
 	machine->vic = pl190_new((struct irq){set_cpu_line, &machine->cpu, CPU_IRQ},
 	                         (struct irq){set_cpu_line, &machine->cpu, CPU_FIQ});
@@ -62,6 +93,7 @@ static void add_devices(struct machine *machine)
 	machine->timer[0] = sp804_new(&machine->clock, pl190_input(machine->vic, VIC_TIMER01));
 	machine->timer[1] = sp804_new(&machine->clock, pl190_input(machine->vic, VIC_TIMER23));
 	machine->sysreg = sysreg_new(&machine->clock);
+	machine->card = new_card(machine);
 
 	devices[0] = sysreg_device(machine->sysreg, 0x10000000);
 	devices[1] = sic_device(machine->sic, 0x10003000);
@@ -69,6 +101,7 @@ static void add_devices(struct machine *machine)
 	devices[3] = sp804_device(machine->timer[0], 0x101e2000);
 	devices[4] = sp804_device(machine->timer[1], 0x101e3000);
 	devices[5] = pl011_device(machine->uart, 0x101f1000);
+	devices[6] = smc91c111_device(machine->card, 0x10010000);
 	for (unsigned n = 0; n < sizeof(devices) / sizeof(devices[0]); n++)
 		bus_attach(machine->bus, &devices[n]);
 }
@@ -97,7 +130,7 @@ static bool add_caches(struct machine *machine, struct err *err)
 }
 
 struct machine *machine_new(const struct machine_config *config, struct console *console,
-                            struct err *err)
+                            struct net *net, struct err *err)
 {
 	struct bus *bus = bus_new(config->ram_bytes, err);
 	struct machine *machine;
@@ -107,6 +140,7 @@ struct machine *machine_new(const struct machine_config *config, struct console 
 	machine = xcalloc(1, sizeof(*machine));
 	machine->config = *config;
 	machine->console = console;
+	machine->net = net;
 	machine->bus = bus;
 	mem_init(&machine->mem, bus, NULL, NULL);
 	if (!add_caches(machine, err)) {
@@ -129,6 +163,7 @@ void machine_free(struct machine *machine)
 	sp804_free(machine->timer[0]);
 	sp804_free(machine->timer[1]);
 	sysreg_free(machine->sysreg);
+	smc91c111_free(machine->card);
 	cache_free(machine->d);
 	cache_free(machine->i);
 	bus_free(machine->bus);
@@ -152,6 +187,7 @@ static uint64_t update_devices(struct machine *machine)
 	uint64_t first = sp804_update(machine->timer[0], now);
 	uint64_t second = sp804_update(machine->timer[1], now);
 
+	smc91c111_receive(machine->card);
 	return first < second ? first : second;
 }
 
@@ -184,10 +220,55 @@ static uint64_t run_until(const struct machine *machine, uint64_t next_ns)
 	return until;
 }
 
+static bool is_linked(struct machine *machine)
+{
+	uint64_t now = clock_now(&machine->clock);
+
+	if (!smc91c111_is_on(machine->card))
+		machine->card_on_ns = 0;
+	else if (machine->card_on_ns == 0)
+		machine->card_on_ns = now;
+	return machine->card_on_ns && now - machine->card_on_ns >= LINK_NS;
+}
+
+static uint64_t wall_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* With a network: sleep until the next event or until somebody outside wants something, and let as much
+ * time pass in the guest. Waits too short for poll() are skipped and slept later. */
+static void sleep_on_wall(struct machine *machine, uint64_t next_ns)
+{
+	const uint64_t longest = 1000000000, ms = 1000000;
+	uint64_t now = clock_now(&machine->clock);
+	uint64_t wanted = next_ns > now ? next_ns - now : 0;
+	struct pollfd console = {.fd = console_fd(machine->console), .events = POLLIN};
+	uint64_t start, slept, skip, sleep_ms;
+
+	wanted = wanted < longest ? wanted : longest;
+	sleep_ms = (wanted + machine->ahead_ns) / ms;
+	start = wall_ns();
+	net_poll(machine->net, is_linked(machine), &console, 1, (unsigned)sleep_ms);
+	slept = wall_ns() - start;
+	skip = slept > machine->ahead_ns ? slept - machine->ahead_ns : 0;
+	if (slept >= sleep_ms * ms && skip < wanted)
+		skip = wanted;
+	machine->ahead_ns = machine->ahead_ns + skip - slept;
+	clock_skip_to(&machine->clock, now + skip);
+}
+
 /* The core waits for an interrupt: jump to the next event, or wait for input if there is none.
  * False when nothing can come any more. */
 static bool sleep_until(struct machine *machine, uint64_t next_ns)
 {
+	if (machine->net) {
+		sleep_on_wall(machine, next_ns);
+		return true;
+	}
 	if (next_ns == CLOCK_NEVER)
 		return console_open(machine->console) && poll_console(machine, -1);
 	clock_skip_to(&machine->clock, next_ns);
@@ -206,6 +287,8 @@ enum machine_end machine_run(struct machine *machine)
 		if (cpu->count >= look_at || cpu->waiting) {
 			if (!poll_console(machine, 0))
 				return MACHINE_QUIT;
+			if (machine->net && !cpu->waiting)
+				net_poll(machine->net, is_linked(machine), NULL, 0, 0);
 			look_at = cpu->count + SLICE;
 		}
 		if (machine->config.max_instructions &&

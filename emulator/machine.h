@@ -9,6 +9,7 @@
 struct bus;
 struct console;
 struct err;
+struct net;
 struct machine; /* opaque: machine_new(), machine_free() */
 
 struct machine_config {
@@ -32,10 +33,11 @@ struct machine_stats {
 	struct cache_stats d, i; /* all 0 without caches */
 };
 
-/* Make a machine in its reset state, its serial port on console (borrowed).
- * Returns NULL with *err (ERR_INVALID) naming the option that no machine can have. */
+/* Make a machine in its reset state, its serial port on console and its network card on net (both
+ * borrowed; net NULL: no wire). With a net, time passes while the core waits as it does on the wall;
+ * without, it jumps, and a run is the same each time. Returns NULL with *err (ERR_INVALID) naming the option that no machine can have. */
 struct machine *machine_new(const struct machine_config *config, struct console *console,
-                            struct err *err);
+                            struct net *net, struct err *err);
 void machine_free(struct machine *machine);
 
 /* To load a program: its RAM, and the registers to set. */

@@ -1,9 +1,13 @@
-/* cohort-emu: one ARM board with real caches, its serial port on stdin and stdout. */
+/* cohort-emu: one ARM board with real caches. */
 #include "common/err.h"
+#include "common/fsio.h"
 #include "console.h"
 #include "machine.h"
+#include "net.h"
 #include "options.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,21 +51,83 @@ static void print_stats(const struct machine *machine, double seconds)
 	print_cache("I-cache", &stats.i);
 }
 
+/* What outlives a reset of the board. */
+struct host {
+	struct console *console; /* owned, as is net */
+	struct net *net;         /* NULL: no network */
+	bool announced;
+};
+
+/* Set up what the board is connected to. */
+static int connect_host(struct host *host, const struct options *options, struct err *err)
+{
+	if (options->console)
+		host->console = console_listen(options->console, options->console_log, err);
+	else
+		host->console = console_new(STDIN_FILENO, STDOUT_FILENO);
+	if (!host->console)
+		return -1;
+	if (options->forwards)
+		host->net = net_new();
+	for (unsigned n = 0; n < options->forwards; n++) {
+		if (net_forward(host->net, options->forward[n].host, options->forward[n].guest,
+		                err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int write_pid(const char *path, pid_t pid, struct err *err)
+{
+	char text[24];
+	int len = snprintf(text, sizeof(text), "%jd\n", (intmax_t)pid);
+
+	return path ? fs_replace_file(path, text, (size_t)len, 0644, err) : 0;
+}
+
+/* All that can be refused was accepted: into the background if wanted. The directory stays, for a
+ * reset reads the files again, and so does stderr. */
+static int announce(const struct options *options, struct err *err)
+{
+	pid_t child;
+	int null;
+
+	if (!options->daemonize)
+		return write_pid(options->pidfile, getpid(), err);
+	child = fork();
+	if (child < 0)
+		return err_errno(err, ERR_IO, "fork");
+	if (child > 0) {
+		if (write_pid(options->pidfile, child, err) < 0) {
+			(void)kill(child, SIGKILL);
+			return -1;
+		}
+		_exit(STATUS_DONE);
+	}
+	(void)setsid();
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	(void)dup2(null, STDIN_FILENO);
+	(void)dup2(null, STDOUT_FILENO);
+	return 0;
+}
+
 /* Run one machine from its start to its end. */
-static int run_once(const struct options *options, struct console *console, enum machine_end *end,
+static int run_once(const struct options *options, struct host *host, enum machine_end *end,
                     struct err *err)
 {
-	struct machine *machine = machine_new(&options->machine, console, err);
+	struct machine *machine = machine_new(&options->machine, host->console, host->net, err);
 	double start = seconds_now();
 
 	if (!machine)
 		return -1;
-	if (load_linux(machine_bus(machine), machine_cpu(machine), &options->load, err) < 0) {
+	if (load_linux(machine_bus(machine), machine_cpu(machine), &options->load, err) < 0 ||
+	    (!host->announced && announce(options, err) < 0)) {
 		machine_free(machine);
 		return -1;
 	}
+	host->announced = true;
 	*end = machine_run(machine);
-	(void)console_poll(console, 0);
+	(void)console_poll(host->console, 0);
 	if (*end == MACHINE_STOPPED)
 		(void)fprintf(stderr, "cohort-emu: %s\n", machine_stop_text(machine));
 	if (options->stats)
@@ -70,12 +136,14 @@ static int run_once(const struct options *options, struct console *console, enum
 	return 0;
 }
 
-static int run(const struct options *options, struct console *console, struct err *err)
+static int run(const struct options *options, struct host *host, struct err *err)
 {
+	struct console *console = host->console;
+
 	for (;;) {
 		enum machine_end end;
 
-		if (run_once(options, console, &end, err) < 0)
+		if (run_once(options, host, &end, err) < 0)
 			return STATUS_FILE;
 		switch (end) {
 		case MACHINE_RESET:
@@ -100,9 +168,9 @@ static int run(const struct options *options, struct console *console, struct er
 int main(int argc, char **argv)
 {
 	struct options options;
-	struct console *console;
+	struct host host = {NULL, NULL, false};
 	struct err err;
-	int status;
+	int status = STATUS_FILE;
 
 	if (options_parse(&options, argc, argv, &err) < 0) {
 		(void)fprintf(stderr, "cohort-emu: %s (--help lists the options)\n", err.text);
@@ -113,9 +181,10 @@ int main(int argc, char **argv)
 		            stdout);
 		return STATUS_DONE;
 	}
-	console = console_new(STDIN_FILENO, STDOUT_FILENO);
-	status = run(&options, console, &err);
-	console_free(console);
+	if (connect_host(&host, &options, &err) == 0)
+		status = run(&options, &host, &err);
+	net_free(host.net);
+	console_free(host.console);
 	if (status == STATUS_FILE)
 		(void)fprintf(stderr, "cohort-emu: %s\n", err.text);
 	return status;

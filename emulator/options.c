@@ -27,10 +27,16 @@ const char options_help[] =
 	"  --mips N                instructions that make a microsecond of guest time (100)\n"
 	"  --max-instructions N    end with status 3 after so many\n"
 	"  --exit-on WHAT[,WHAT]   reboot, power-off: end with status 0 then (power-off)\n"
+	"  --forward PORT:BOARD    a network card; PORT of 127.0.0.1 leads to port BOARD of 10.0.2.15.\n"
+	"                          Time then passes as on the wall while the board is idle\n"
+	"  --console PATH          serial port on a unix socket, which is made\n"
+	"  --console-log FILE      and what it says in a file as well\n"
+	"  --daemonize             go on in the background once the board starts (needs --console)\n"
+	"  --pidfile FILE          write the process ID there then\n"
 	"  --stats                 instructions, speed and cache figures on stderr at the end\n"
 	"  --help, --version\n"
 	"\n"
-	"The serial port is on stdin and stdout. On a terminal Ctrl-A x ends the program.\n"
+	"Without --console the serial port is on stdin and stdout. On a terminal Ctrl-A x ends the program.\n"
 	"Status: 0 as --exit-on says, 1 bad file, 3 limit reached, 4 something that is not\n"
 	"modelled, 64 usage.\n";
 
@@ -91,6 +97,28 @@ static int parse_replacement(const char *text, struct options *options, struct e
 	return 0;
 }
 
+/* PORT:BOARD, two ports. */
+static int parse_forward(const char *text, struct options *options, struct err *err)
+{
+	struct options_forward *forward = &options->forward[options->forwards];
+	unsigned long host, guest = 0;
+	char *end;
+
+	if (options->forwards == OPTIONS_FORWARDS)
+		return err_set(err, ERR_INVALID, "--forward: at most %u of them", OPTIONS_FORWARDS);
+	host = strtoul(text, &end, 10);
+	if (end != text && *end == ':') {
+		text = end + 1;
+		guest = strtoul(text, &end, 10);
+	}
+	if (end == text || *end || host - 1 >= UINT16_MAX || guest - 1 >= UINT16_MAX)
+		return err_set(err, ERR_INVALID, "--forward: two ports are needed, as in 2222:22");
+	forward->host = (uint16_t)host;
+	forward->guest = (uint16_t)guest;
+	options->forwards++;
+	return 0;
+}
+
 static int parse_exit_on(const char *text, struct options *options, struct err *err)
 {
 	const char *all = text;
@@ -128,6 +156,11 @@ enum {
 	OPT_MIPS,
 	OPT_MAX,
 	OPT_EXIT_ON,
+	OPT_FORWARD,
+	OPT_CONSOLE,
+	OPT_CONSOLE_LOG,
+	OPT_DAEMONIZE,
+	OPT_PIDFILE,
 	OPT_STATS,
 	OPT_HELP,
 	OPT_VERSION,
@@ -149,6 +182,11 @@ static const struct option longopts[] = {
 	{"mips", required_argument, NULL, OPT_MIPS},
 	{"max-instructions", required_argument, NULL, OPT_MAX},
 	{"exit-on", required_argument, NULL, OPT_EXIT_ON},
+	{"forward", required_argument, NULL, OPT_FORWARD},
+	{"console", required_argument, NULL, OPT_CONSOLE},
+	{"console-log", required_argument, NULL, OPT_CONSOLE_LOG},
+	{"daemonize", no_argument, NULL, OPT_DAEMONIZE},
+	{"pidfile", required_argument, NULL, OPT_PIDFILE},
 	{"stats", no_argument, NULL, OPT_STATS},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"version", no_argument, NULL, OPT_VERSION},
@@ -177,6 +215,18 @@ static bool take_plain(struct options *options, int opt, const char *arg)
 		return true;
 	case OPT_WRITE_ALLOCATE:
 		options->machine.d.write_allocate = true;
+		return true;
+	case OPT_CONSOLE:
+		options->console = arg;
+		return true;
+	case OPT_CONSOLE_LOG:
+		options->console_log = arg;
+		return true;
+	case OPT_DAEMONIZE:
+		options->daemonize = true;
+		return true;
+	case OPT_PIDFILE:
+		options->pidfile = arg;
 		return true;
 	case OPT_STATS:
 		options->stats = true;
@@ -221,6 +271,8 @@ static int take_checked(struct options *options, int opt, const char *arg, struc
 		status = parse_number("mips", arg, 1, 100000, &n, err);
 		options->machine.mips = (uint32_t)n;
 		return status;
+	case OPT_FORWARD:
+		return parse_forward(arg, options, err);
 	case OPT_MAX:
 		return parse_number("max-instructions", arg, 1, UINT64_MAX,
 		                    &options->machine.max_instructions, err);
@@ -255,5 +307,7 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
 		return 0;
 	if (!options->load.kernel || !options->load.dtb)
 		return err_set(err, ERR_INVALID, "--kernel and --dtb are needed");
+	if ((options->daemonize || options->console_log) && !options->console)
+		return err_set(err, ERR_INVALID, "--daemonize and --console-log need --console");
 	return 0;
 }

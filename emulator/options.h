@@ -7,12 +7,21 @@
 
 struct err;
 
+#define OPTIONS_FORWARDS 8
+
 struct options {
 	struct machine_config machine;
-	struct load_request load; /* strings belong to argv */
-	bool exit_on_reset;       /* else the machine starts again */
-	bool exit_on_halt;        /* else it stays until the program is ended */
-	bool stats;               /* print statistics to stderr at the end */
+	struct load_request load;          /* strings belong to argv */
+	const char *console, *console_log; /* paths of a socket and a file; NULL: stdio, none */
+	const char *pidfile;               /* NULL: none */
+	bool daemonize;
+	unsigned forwards; /* 0: no network */
+	struct options_forward {
+		uint16_t host, guest;
+	} forward[OPTIONS_FORWARDS];
+	bool exit_on_reset; /* else the machine starts again */
+	bool exit_on_halt;  /* else it stays until the program is ended */
+	bool stats;         /* print statistics to stderr at the end */
 	bool help, version;
 };
 
