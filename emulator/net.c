@@ -177,7 +177,7 @@ static int add_fd(int fd, int wanted, void *opaque)
 	*row = (struct pollfd){.fd = fd};
 	for (size_t n = 0; n < sizeof(events) / sizeof(events[0]); n++) {
 		if (wanted & events[n].slirp)
-			row->events |= events[n].host;
+			row->events = (short)(row->events | events[n].host);
 	}
 	return (int)net->fds++;
 }
@@ -208,7 +208,7 @@ void net_poll(struct net *net, bool linked, struct pollfd *extra, unsigned extra
 		slirp_pollfds_fill(net->slirp, &timeout, add_fd, net);
 	ready = poll(net->fd, net->fds, timeout < INT32_MAX ? (int)timeout : INT32_MAX);
 	for (unsigned n = 0; n < extras; n++)
-		extra[n].revents = ready > 0 ? net->fd[n].revents : 0;
+		extra[n].revents = (short)(ready > 0 ? net->fd[n].revents : 0);
 	if (linked)
 		slirp_pollfds_poll(net->slirp, ready < 0, events_of, net);
 }
