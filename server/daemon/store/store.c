@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -348,7 +349,11 @@ void store_wake(struct store *store)
 
 /* ---- Open and close ---- */
 
-/* Two cohortd on one store would give out the same leases. */
+/* Two cohortd on one store would give out the same leases. A cohortd that was killed while it started a cohort-board is
+ * survived for a moment by the child that had not come to its exec yet, which still holds the lock: hence the tries. */
+#define LOCK_TRIES  100
+#define LOCK_TRY_MS 20
+
 static int store_lock(struct store *store, const char *dir, struct err *err)
 {
 	SCOPED_STR path = xasprintf("%s/lock", dir);
@@ -356,9 +361,12 @@ static int store_lock(struct store *store, const char *dir, struct err *err)
 	store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (store->lock_fd < 0)
 		return err_errno(err, ERR_IO, "%s", path);
-	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return err_set(err, ERR_CONFLICT, "%s: another cohortd uses this directory", dir);
-	return 0;
+	for (unsigned i = 0; i < LOCK_TRIES; i++) {
+		if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		(void)poll(NULL, 0, LOCK_TRY_MS);
+	}
+	return err_set(err, ERR_CONFLICT, "%s: another cohortd uses this directory", dir);
 }
 
 static int store_prepare(struct store *store, struct err *err)
