@@ -106,7 +106,7 @@ class QemuBoard(Case):
             self.refused(boot(**{name: ""}), f"{name} is not set")
             self.refused(boot(**{name: "/nonexistent"}), f"{name}: cannot read /nonexistent")
         self.refused(boot(COHORT_DTB=self.files["COHORT_KERNEL"]), "COHORT_DTB", "is no device tree")
-        self.refused(boot(self.init("armv7")), "COHORT_DTB is set, but QEMU makes the device tree of armv7")
+        self.refused(boot(self.init("armv7")), "COHORT_DTB is set, but the emulator makes the device tree of armv7")
         # Nothing of it was kept: there is still nothing to switch on.
         self.refused(run(QEMU_BOARD, "on", self.board), "nothing was booted on vivt yet")
         self.refused(run(QEMU_BOARD, "cycle", self.board), "nothing was booted on vivt yet")
@@ -205,7 +205,7 @@ class Setup(Case):
         self.refused(self.script("builds", "--print"), "is not made yet: run setup/all")
 
     def test_demo_options(self):
-        self.refused(run("./demo", "--twice"), "./demo [--once] [--port N] [--state DIR]", status=2)
+        self.refused(run("./demo", "--twice"), "./demo [--once] [--emulated] [--port N] [--state DIR]", status=2)
         self.refused(run("./demo", "--port"), "--port needs a number")
         self.refused(run("./demo", "--state"), "--state needs a directory")
         for port in ("http", "0", "65536"):
