@@ -1,12 +1,11 @@
-/* table.c - every test there is, in the order in which they run. */
-#include "tests.h"
+/* table.c - the tests of tests/tests.h as an array. */
+#include "tests/tests.h"
 
 #include <string.h>
 
-const struct test *const tests[] = {
-	&test_dio_read_anon, &test_dio_read_mapped, &test_write_mmap,     &test_mmap_write_read,
-	&test_shared_alias,  &test_fork_cow,        &test_jit_cacheflush, &test_jit_control,
-};
+#define POINT_AT_TEST(name) &test_##name,
+
+const struct test *const tests[] = {EACH_TEST(POINT_AT_TEST)};
 
 const size_t test_count = sizeof(tests) / sizeof(tests[0]);
 

@@ -1,0 +1,26 @@
+/* tests.h - every test there is, in the order in which they run: tests/NAME.c defines `const struct test test_NAME`. */
+#pragma once
+#include "test.h"
+
+/* clang-format off */
+#define EACH_TEST(ROW) \
+	/* Direct I/O and scatterlists */ \
+	ROW(dio_read_anon) \
+	ROW(dio_read_mapped) \
+	/* Files, page cache, buffered I/O */ \
+	ROW(write_mmap) \
+	ROW(mmap_write_read) \
+	/* Two user mappings */ \
+	ROW(shared_alias) \
+	/* Address spaces, copy on write, reclaim */ \
+	ROW(fork_cow) \
+	/* Instructions */ \
+	ROW(jit_cacheflush) \
+	/* Other processes, rings shared with the kernel */ \
+	/* What the machine is */ \
+	ROW(jit_control)
+/* clang-format on */
+
+#define DECLARE_TEST(name) extern const struct test test_##name;
+EACH_TEST(DECLARE_TEST)
+#undef DECLARE_TEST
