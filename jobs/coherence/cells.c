@@ -104,6 +104,13 @@ const char *kind_name(enum kind kind)
 	return names[kind];
 }
 
+const char *set_name(enum test_set set)
+{
+	static const char *const names[SET_COUNT] = {"core", "extended", "bench"};
+
+	return names[set];
+}
+
 const char *class_name(unsigned int index)
 {
 	static const char *const names[CLASS_COUNT] = {"vivt", "vipt-aliasing", "vipt-nonaliasing",
@@ -114,8 +121,34 @@ const char *class_name(unsigned int index)
 
 const char *need_name(unsigned int index)
 {
-	static const char *const names[NEED_COUNT] = {"root",  "pagemap", "loop",    "dm-crypt",
-	                                              "tmpfs", "ext4",    "sysvipc", "compaction"};
+	static const char *const names[NEED_COUNT] = {"root",
+	                                              "pagemap",
+	                                              "loop",
+	                                              "dm-crypt",
+	                                              "tmpfs",
+	                                              "ext4",
+	                                              "sysvipc",
+	                                              "compaction",
+	                                              "aio",
+	                                              "af-alg",
+	                                              "brd",
+	                                              "null-blk",
+	                                              "zram",
+	                                              "scsi-debug",
+	                                              "mtd",
+	                                              "swap",
+	                                              "ksm",
+	                                              "userfaultfd",
+	                                              "cross-memory-attach",
+	                                              "uprobes",
+	                                              "bpf-jit",
+	                                              "packet",
+	                                              "perf",
+	                                              "io-uring",
+	                                              "inet",
+	                                              "fuse",
+	                                              "highmem",
+	                                              "device"};
 
 	return names[index];
 }

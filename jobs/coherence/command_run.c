@@ -14,6 +14,7 @@
 struct request {
 	struct run_options options;
 	bool ktap, env;
+	unsigned int sets; /* 1U << enum test_set */
 	char **names;
 	size_t name_count;
 };
@@ -34,11 +35,28 @@ static int parse_number(const char *option, const char *text, uint32_t most, uin
 	return 0;
 }
 
+static int parse_set(const char *text, unsigned int *sets)
+{
+	if (strcmp(text, "all") == 0) {
+		*sets = (1U << SET_COUNT) - 1U;
+		return 0;
+	}
+	for (unsigned int set = 0; set < SET_COUNT; set++) {
+		if (strcmp(text, set_name((enum test_set)set)) == 0) {
+			*sets = 1U << set;
+			return 0;
+		}
+	}
+	(void)fprintf(stderr, "coherence: --set: not core, extended, bench or all: %s\n", text);
+	return -1;
+}
+
 static int parse(int argc, char **argv, struct request *request)
 {
 	static const struct option options[] = {
 		{"iterations", required_argument, NULL, 'i'},
 		{"seed", required_argument, NULL, 's'},
+		{"set", required_argument, NULL, 'S'},
 		{"ktap", no_argument, NULL, 'k'},
 		{"env", no_argument, NULL, 'e'},
 		{NULL, 0, NULL, 0},
@@ -52,6 +70,9 @@ static int parse(int argc, char **argv, struct request *request)
 				return -1;
 		} else if (option == 's') {
 			if (parse_number("--seed", optarg, UINT32_MAX, &request->options.seed) < 0)
+				return -1;
+		} else if (option == 'S') {
+			if (parse_set(optarg, &request->sets) < 0)
 				return -1;
 		} else if (option == 'k') {
 			request->ktap = true;
@@ -72,7 +93,7 @@ static bool is_wanted(const struct request *request, const struct test *test)
 		if (fnmatch(request->names[i], test->name, 0) == 0)
 			return true;
 	}
-	return request->name_count == 0;
+	return request->name_count == 0 && (request->sets >> test->set & 1U) != 0;
 }
 
 /* Fill chosen with the tests that are wanted. A name that matches nothing is a mistake, not
@@ -142,7 +163,7 @@ static int run_all(struct runner *runner, const struct request *request,
 
 int command_run(int argc, char **argv)
 {
-	struct request request = {.options.seed = 1};
+	struct request request = {.options.seed = 1, .sets = 1U << SET_CORE};
 	const struct test *chosen[TESTS_MAX];
 	struct runner *runner;
 	size_t count;

@@ -14,8 +14,9 @@ static const struct command {
 } commands[] = {
 	{"list", "list [--json]                  the tests", command_list},
 	{"run",
-         "run [--iterations N] [--seed N] [--ktap] [--env] [NAME...]\n"
-         "                                        run tests (names or globs; none: all)",
+         "run [--iterations N] [--seed N] [--set SET] [--ktap] [--env] [NAME...]\n"
+         "                                        run tests: names or globs, or those of a set:\n"
+         "                                        core (if nothing is said), extended, bench, all",
          command_run},
 	{"env", "env                            what this machine is", command_env},
 	{"selftest", "selftest [NAME...]             check the reporting with faults of its own",
@@ -55,9 +56,9 @@ int command_list(int argc, char **argv)
 	if (argc != 1)
 		return usage();
 	for (size_t i = 0; i < test_count; i++)
-		(void)printf("%-16s %-8s %3u cells  %s\n", tests[i]->name,
-		             kind_name(tests[i]->kind), test_cells(tests[i]),
-		             tests[i]->description);
+		(void)printf("%-24s %-8s %-8s %3u cells  %s\n", tests[i]->name,
+		             kind_name(tests[i]->kind), set_name(tests[i]->set),
+		             test_cells(tests[i]), tests[i]->description);
 	return EXIT_PASS;
 }
 

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#define LIST_MAX_BYTES 262144U
+#define LIST_MAX_BYTES (4U << 20)
 
 static void put_line(FILE *out, struct jsonw *json)
 {
@@ -186,6 +186,7 @@ static void list_test(struct jsonw *json, const struct test *test)
 	jsonw_string(json, "description", test->description);
 	jsonw_string(json, "api", test->api);
 	jsonw_string(json, "kind", kind_name(test->kind));
+	jsonw_string(json, "set", set_name(test->set));
 	list_bits(json, "classes", test->classes, CLASS_COUNT, class_name);
 	list_bits(json, "needs", test->needs, NEED_COUNT, need_name);
 	jsonw_unsigned(json, "time_limit_s", test->time_limit_s);

@@ -25,10 +25,7 @@ void inject_view(const struct inject *inject, enum view_index index, unsigned in
 		seen[1] ^= 1U;
 }
 
-uint32_t inject_code(const struct inject *inject, unsigned int function, uint32_t value)
+uint32_t inject_number(const struct inject *inject, uint32_t want, uint32_t got)
 {
-	if (inject == NULL || !inject->active ||
-	    !halves_test(&inject->halves[VIEW_USER], function % PAGE_HALVES))
-		return value;
-	return value - 1U;
+	return inject != NULL && inject->numbers ? want - 1U : got;
 }

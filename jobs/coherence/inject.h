@@ -16,13 +16,14 @@ struct inject {
 	enum tag tag;                     /* what to put there */
 	bool absent_too;                  /* also in cells whose user alias is absent */
 	bool control_too;                 /* also in control trials */
-	bool active;                      /* set by the trial for the cell it runs */
+	bool numbers;                     /* spoil every number_check(), whatever the cell */
+	bool active;                      /* set by the trial for the cell it runs; only for views */
 };
 
 /* Change seen, the words just read of half-line half, if inject is active and says so. */
 void inject_view(const struct inject *inject, enum view_index index, unsigned int half,
                  const struct pattern *expect, uint32_t seen[HALF_WORDS]);
 
-/* Answer the previous generation instead of value, if inject is active: the return value of
- * generated code that ran from an old instruction line. */
-uint32_t inject_code(const struct inject *inject, unsigned int function, uint32_t value);
+/* Answer another number than want, the one before it, if inject is active and spoils numbers; else got. inject may be
+ * NULL. */
+uint32_t inject_number(const struct inject *inject, uint32_t want, uint32_t got);

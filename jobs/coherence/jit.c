@@ -1,6 +1,6 @@
 #include "jit.h"
 
-#include "inject.h"
+#include "number.h"
 
 #include <asm/unistd.h>
 #include <errno.h>
@@ -161,65 +161,20 @@ uint8_t *jit_pages(struct ctx *ctx)
 	return pages;
 }
 
-/* The evidence of one stale call. The numbers returned stand in the first word. */
-static struct mismatch describe(unsigned int cell, unsigned int iteration, const void *at,
-                                enum jit_set set, uint32_t want, uint32_t got)
-{
-	unsigned int offset = (unsigned int)((uintptr_t)at % PAGE_BYTES);
-	struct mismatch mismatch = {
-		.cell = cell,
-		.iteration = iteration,
-		.offset = offset,
-		.length = (unsigned int)jit_size(set),
-		.expected = {want},
-		.actual = {got},
-		.signature = 1U << VIEW_USER,
-	};
-	uint64_t pfn = got == want ? 0 : page_frame(at);
-
-	mismatch.place = (struct place){
-		.va = (uintptr_t)at,
-		.pfn = pfn,
-		.user_colour = (int8_t)colour_of(at),
-		.kernel_colour = (int8_t)(pfn == 0 ? -1 : (int)(pfn & COLOUR_MASK)),
-		.arch_before = -1,
-		.arch_after = -1,
-	};
-	for (unsigned int byte = 0; byte < jit_size(set) && offset + byte < PAGE_BYTES; byte += 4)
-		halves_set(&mismatch.halves, (offset + byte) / HALF_BYTES);
-	mismatch.tags[got == JIT_CRASHED ? TAG_TORN : TAG_STALE] = 1;
-	return mismatch;
-}
-
-static void count(struct ctx *ctx, struct mismatch *mismatch, const struct switches *before,
-                  bool bad)
-{
-	struct cell_result *result = &ctx->report->cells[mismatch->cell];
-	struct switches after = machine_switches();
-
-	result->trials++;
-	mismatch->nvcsw = after.voluntary - before->voluntary;
-	mismatch->nivcsw = after.involuntary - before->involuntary;
-	if (ctx->switch_hides && (mismatch->nvcsw > 0 || mismatch->nivcsw > 0))
-		result->masked++;
-	if (!bad)
-		return;
-	result->bad++;
-	if (ctx->test->kind != KIND_INFO)
-		report_code_fault(ctx->report, mismatch);
-}
-
 static void check_since(struct ctx *ctx, unsigned int cell, unsigned int iteration, const void *at,
                         enum jit_set set, uint16_t want, const struct switches *before)
 {
 	uint32_t got = jit_call(at, set);
-	struct mismatch mismatch;
 
-	if (ctx->inject != NULL)
-		got = inject_code(ctx->inject,
-		                  (unsigned int)((uintptr_t)at % PAGE_BYTES) / HALF_BYTES, got);
-	mismatch = describe(cell, iteration, at, set, want, got);
-	count(ctx, &mismatch, before, got != want);
+	(void)number_check(ctx, &(struct number){.cell = cell,
+	                                         .iteration = iteration,
+	                                         .fault = FAULT_STALE_CODE,
+	                                         .want = want,
+	                                         .got = got,
+	                                         .va = at,
+	                                         .length = (unsigned int)jit_size(set),
+	                                         .tag = got == JIT_CRASHED ? TAG_TORN : TAG_STALE,
+	                                         .before = *before});
 }
 
 void jit_check(struct ctx *ctx, unsigned int cell, unsigned int iteration, const void *at,

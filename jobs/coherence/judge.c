@@ -100,8 +100,10 @@ static enum fault cell_fault(const struct report *report, unsigned int index)
 		return FAULT_NONE;
 	if (cell->control_bad > 0)
 		return FAULT_NOT_CACHE;
-	if (cell->code_faults > 0)
-		return FAULT_STALE_CODE;
+	for (unsigned int i = FAULT_NONE + 1; i < FAULT_COUNT; i++) {
+		if (cell->number_faults[i] > 0)
+			fault = fault == FAULT_NONE ? (enum fault)i : FAULT_MIXED;
+	}
 	for (unsigned int signature = 1; signature < SIGNATURES; signature++) {
 		if (cell->signatures[signature] == 0)
 			continue;
@@ -154,6 +156,7 @@ static void limit_counts(struct report *report)
 
 		mismatch->cell = report->cell_count > 0 ? mismatch->cell % report->cell_count : 0;
 		mismatch->signature %= SIGNATURES;
+		mismatch->fault = (enum fault)((unsigned int)mismatch->fault % FAULT_COUNT);
 	}
 }
 
@@ -161,8 +164,8 @@ static void judge_mismatch(struct report *report, struct mismatch *mismatch)
 {
 	if (report->cells[mismatch->cell].control_bad > 0)
 		mismatch->fault = FAULT_NOT_CACHE;
-	else if (report->cells[mismatch->cell].code_faults > 0)
-		mismatch->fault = FAULT_STALE_CODE;
+	else if (mismatch->by_number != 0)
+		return;
 	else if (mismatch->several != 0)
 		mismatch->fault = FAULT_MIXED;
 	else

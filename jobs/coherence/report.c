@@ -76,7 +76,8 @@ static void keep(struct report *report, const struct mismatch *mismatch)
 		struct mismatch *kept = &report->mismatches[i];
 
 		if (kept->cell == mismatch->cell && kept->signature == mismatch->signature &&
-		    kept->several == mismatch->several &&
+		    kept->several == mismatch->several && kept->by_number == mismatch->by_number &&
+		    kept->fault == mismatch->fault &&
 		    kept->place.by_child == mismatch->place.by_child) {
 			kept->repeats++;
 			return;
@@ -119,8 +120,8 @@ bool report_finding(struct report *report, const struct finding *finding)
 	return true;
 }
 
-void report_code_fault(struct report *report, const struct mismatch *mismatch)
+void report_number(struct report *report, const struct mismatch *mismatch)
 {
-	report->cells[mismatch->cell].code_faults++;
+	report->cells[mismatch->cell].number_faults[mismatch->fault]++;
 	keep(report, mismatch);
 }

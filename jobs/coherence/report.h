@@ -53,7 +53,8 @@ struct cell_result {
 	uint32_t trials, bad, masked;
 	uint32_t control_trials, control_bad;
 	uint32_t signatures[SIGNATURES]; /* half-lines with each signature */
-	uint32_t code_faults;            /* calls that ran an old instruction */
+	uint32_t number_trials;          /* of trials: those by number_check() */
+	uint32_t number_faults[FAULT_COUNT];
 	enum reason skip;                /* REASON_NONE when it ran */
 };
 
@@ -74,7 +75,8 @@ struct mismatch {
 	uint32_t tags[TAG_COUNT];
 	uint8_t signature; /* union over the page */
 	uint8_t several;   /* half-lines of the page differ in their signature */
-	enum fault fault;  /* filled in by report_judge() */
+	uint8_t by_number; /* not from views: fault is what the test said */
+	enum fault fault;  /* else filled in by report_judge() */
 	uint32_t nvcsw, nivcsw, repeats;
 };
 
@@ -114,9 +116,8 @@ struct finding {
 /* Count one trial. Returns true when something was wrong. */
 bool report_finding(struct report *report, const struct finding *finding);
 
-/* Note a fault that is found, not seen in views: generated code that ran stale. mismatch says
- * all but the counts. */
-void report_code_fault(struct report *report, const struct mismatch *mismatch);
+/* Note a fault that number_check() found, of the class mismatch->fault. mismatch says all but the counts. */
+void report_number(struct report *report, const struct mismatch *mismatch);
 
 /* Judge every cell and the test. The report may come from a process that went wrong, so counts
  * in it are limited first. */

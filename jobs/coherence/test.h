@@ -12,6 +12,13 @@ enum kind {
 	KIND_INFO,     /* tells about the board, never a verdict */
 };
 
+enum test_set {
+	SET_CORE,     /* what a nightly run has, and `coherence run` without a name */
+	SET_EXTENDED, /* needs more, or takes longer; by name or with --set */
+	SET_BENCH,    /* measures what flushing costs; KIND_INFO */
+	SET_COUNT,
+};
+
 /* Cache classes, as bits: where a broken kernel shows. */
 enum {
 	CLASS_VIVT = 1U << 0,
@@ -34,7 +41,27 @@ enum {
 	NEED_EXT4 = 1U << 5,
 	NEED_SYSVIPC = 1U << 6,
 	NEED_COMPACTION = 1U << 7,
-	NEED_COUNT = 8,
+	NEED_AIO = 1U << 8,
+	NEED_AF_ALG = 1U << 9,
+	NEED_BRD = 1U << 10,
+	NEED_NULL_BLK = 1U << 11,
+	NEED_ZRAM = 1U << 12,
+	NEED_SCSI_DEBUG = 1U << 13,
+	NEED_MTD = 1U << 14,
+	NEED_SWAP = 1U << 15,
+	NEED_KSM = 1U << 16,
+	NEED_USERFAULTFD = 1U << 17,
+	NEED_CROSS_MEMORY = 1U << 18,
+	NEED_UPROBES = 1U << 19,
+	NEED_BPF_JIT = 1U << 20,
+	NEED_PACKET = 1U << 21,
+	NEED_PERF = 1U << 22,
+	NEED_IO_URING = 1U << 23,
+	NEED_INET = 1U << 24,
+	NEED_FUSE = 1U << 25,
+	NEED_HIGHMEM = 1U << 26,
+	NEED_DEVICE = 1U << 27, /* a block device that the board's owner names */
+	NEED_COUNT = 28,
 };
 
 /* State of the user alias before the act, as mask bits 1 << state. */
@@ -60,6 +87,7 @@ struct test {
 	const char *description;
 	const char *api; /* the kernel interface under test */
 	enum kind kind;
+	enum test_set set;
 	unsigned int classes; /* CLASS_ bits */
 	unsigned int needs;   /* NEED_ bits */
 	unsigned int time_limit_s;
@@ -100,6 +128,8 @@ void test_cell_name(const struct test *test, unsigned int index, char name[CELL_
 enum kind test_cell_kind(const struct test *test, unsigned int index);
 
 const char *kind_name(enum kind kind);
+
+const char *set_name(enum test_set set);
 
 /* Names of single bits, for index below CLASS_COUNT and NEED_COUNT. */
 const char *class_name(unsigned int index);

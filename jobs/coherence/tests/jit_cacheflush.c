@@ -3,8 +3,8 @@
  * A function is written, flushed and called; then it is written again with another number,
  * flushed and called. Variants: one at a time and a page of them at once, functions that cross
  * a cache line or a page, Thumb, and the arguments that the call must refuse. */
-#include "inject.h"
 #include "jit.h"
+#include "number.h"
 #include "tests.h"
 
 #include <errno.h>
@@ -74,18 +74,18 @@ static int run_page(struct ctx *ctx, uint8_t *code)
 /* Arguments that must be refused. There is nothing to read back: the errno is the result. */
 static void run_refusal(struct ctx *ctx, unsigned int cell, void *start, void *end, int error)
 {
-	struct cell_result *result = &ctx->report->cells[cell];
-
 	for (unsigned int i = 0; i < ctx->iterations; i++) {
-		result->trials++;
-		errno = 0;
-		if (jit_flush(start, end) < 0 && errno == error)
-			continue;
-		result->bad++;
+		struct number number = {.cell = cell,
+		                        .iteration = i,
+		                        .fault = FAULT_NOT_CACHE,
+		                        .want = (uint32_t)error,
+		                        .before = machine_switches()};
+
+		number.got = jit_flush(start, end) < 0 ? (uint32_t)errno : 0;
+		if (number_check(ctx, &number))
+			ctx_note(ctx, "cacheflush(%p, %p) was not refused with error %d", start,
+			         end, error);
 	}
-	if (result->bad > 0)
-		ctx_note(ctx, "cacheflush(%p, %p) was not refused with error %d", start, end,
-		         error);
 }
 
 #ifdef __arm__
@@ -124,8 +124,6 @@ static int run(struct ctx *ctx)
 		return -1;
 	if (jit_catch_faults() < 0)
 		return ctx_error(ctx, "signal handlers");
-	if (ctx->inject != NULL)
-		ctx->inject->active = true;
 	if (run_each(ctx, VARIANT_SINGLE, code, 0, JIT_NATIVE) < 0 || run_page(ctx, code) < 0 ||
 	    run_each(ctx, VARIANT_LINE_CROSS, code, LINE - CROSSING, JIT_NATIVE) < 0 ||
 	    run_page_cross(ctx, code) < 0)
