@@ -71,10 +71,10 @@ void cache_set_round_robin(struct cache *cache, bool on)
 	cache->round_robin = on || cache->config.replacement == REPLACE_ROUND_ROBIN;
 }
 
-uint32_t cache_search(struct cache *cache, uint32_t mva)
+uint32_t cache_search(struct cache *cache, uint32_t mva, uint32_t pa)
 {
-	uint32_t set = mva / CACHE_LINE & (cache->sets - 1);
-	uint32_t wanted = (mva & ~(CACHE_LINE - 1)) | 1;
+	uint32_t set = cache_set(cache, mva, pa);
+	uint32_t wanted = cache_tag(cache, mva, pa);
 	const uint32_t *tags = &cache->tag[set * cache->config.ways];
 
 	for (uint32_t way = 0; way < cache->config.ways; way++) {
@@ -140,7 +140,7 @@ static void drop(struct cache *cache, uint32_t line)
 
 uint32_t cache_fill(struct cache *cache, uint32_t mva, uint32_t pa)
 {
-	uint32_t set = mva / CACHE_LINE & (cache->sets - 1);
+	uint32_t set = cache_set(cache, mva, pa);
 	uint32_t way = victim_way(cache, set);
 	uint32_t line = set * cache->config.ways + way;
 	const uint8_t *memory = bus_ram(cache->bus, pa & ~(CACHE_LINE - 1), CACHE_LINE);
@@ -148,28 +148,27 @@ uint32_t cache_fill(struct cache *cache, uint32_t mva, uint32_t pa)
 	assert(memory != NULL);
 	write_back(cache, line);
 	memcpy(cache_bytes(cache, line), memory, CACHE_LINE);
-	cache->tag[line] = (mva & ~(CACHE_LINE - 1)) | 1;
+	cache->tag[line] = cache_tag(cache, mva, pa);
 	cache->pa[line] = pa & ~(CACHE_LINE - 1);
 	cache->last_way[set] = (uint8_t)way;
 	return line;
 }
 
-void cache_clean_line(struct cache *cache, uint32_t mva)
+static void apply(struct cache *cache, enum cache_op op, uint32_t line)
 {
-	uint32_t line = cache_find(cache, mva);
-
-	cache->stats.line_ops++;
-	if (line != CACHE_MISS)
+	if (op & CACHE_CLEAN)
 		write_back(cache, line);
+	if (op & CACHE_INVALIDATE)
+		drop(cache, line);
 }
 
-void cache_invalidate_line(struct cache *cache, uint32_t mva)
+void cache_line(struct cache *cache, enum cache_op op, uint32_t mva, uint32_t pa)
 {
-	uint32_t line = cache_find(cache, mva);
+	uint32_t line = cache_find(cache, mva, pa);
 
 	cache->stats.line_ops++;
 	if (line != CACHE_MISS)
-		drop(cache, line);
+		apply(cache, op, line);
 }
 
 /* Set in the bits of an address that select it, way in the top bits. */
@@ -183,26 +182,30 @@ static uint32_t index_line(const struct cache *cache, uint32_t set_way)
 	return set * cache->config.ways + way;
 }
 
-void cache_clean_index(struct cache *cache, uint32_t set_way)
+void cache_index(struct cache *cache, enum cache_op op, uint32_t set_way)
 {
 	cache->stats.line_ops++;
-	write_back(cache, index_line(cache, set_way));
+	apply(cache, op, index_line(cache, set_way));
 }
 
-void cache_invalidate_index(struct cache *cache, uint32_t set_way)
+static void clean_all(struct cache *cache)
 {
-	cache->stats.line_ops++;
-	drop(cache, index_line(cache, set_way));
+	for (uint32_t line = 0; cache->dirty_lines && line < lines_of(cache); line++)
+		write_back(cache, line);
 }
 
-void cache_invalidate_all(struct cache *cache)
+void cache_all(struct cache *cache, enum cache_op op)
 {
 	uint32_t lines = lines_of(cache);
 
-	memset(cache->tag, 0, lines * sizeof(*cache->tag));
-	memset(cache->dirty, 0, lines * sizeof(*cache->dirty));
-	cache->dirty_lines = 0;
 	cache->stats.whole_flushes++;
+	if (op & CACHE_CLEAN)
+		clean_all(cache);
+	if (op & CACHE_INVALIDATE) {
+		memset(cache->tag, 0, lines * sizeof(*cache->tag));
+		memset(cache->dirty, 0, lines * sizeof(*cache->dirty));
+		cache->dirty_lines = 0;
+	}
 }
 
 bool cache_test_clean(struct cache *cache)
@@ -224,6 +227,8 @@ uint32_t cache_type_bits(const struct cache *cache)
 {
 	uint32_t size = (uint32_t)__builtin_ctz(cache->config.bytes) - 9;
 	uint32_t ways = (uint32_t)__builtin_ctz(cache->config.ways);
+	bool aliases = cache->config.kind == CACHE_VIPT &&
+	               cache->config.bytes / cache->config.ways > CACHE_PAGE;
 
-	return size << 6 | ways << 3 | 2;
+	return (aliases ? 1u << 11 : 0) | size << 6 | ways << 3 | 2;
 }

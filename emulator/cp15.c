@@ -118,23 +118,19 @@ static void write_pid(struct cpu *cpu, uint32_t value)
 static void invalidate_i(struct cpu *cpu, uint32_t value)
 {
 	(void)value;
-	if (cpu->mem->i)
-		cache_invalidate_all(cpu->mem->i);
-	mem_fetch_forget(cpu->mem);
+	mem_i_all(cpu->mem);
 }
 
+/* This core's operations cannot abort: an address without a translation is in no cache. */
 static void invalidate_i_line(struct cpu *cpu, uint32_t value)
 {
-	if (cpu->mem->i)
-		cache_invalidate_line(cpu->mem->i, mmu_mva(&cpu->mem->mmu, value));
-	mem_fetch_forget(cpu->mem);
+	(void)mem_i_line(cpu->mem, value);
 }
 
 static void invalidate_d(struct cpu *cpu, uint32_t value)
 {
 	(void)value;
-	if (cpu->mem->d)
-		cache_invalidate_all(cpu->mem->d);
+	mem_d_all(cpu->mem, CACHE_INVALIDATE);
 }
 
 static void invalidate_both(struct cpu *cpu, uint32_t value)
@@ -145,38 +141,32 @@ static void invalidate_both(struct cpu *cpu, uint32_t value)
 
 static void invalidate_d_line(struct cpu *cpu, uint32_t value)
 {
-	if (cpu->mem->d)
-		cache_invalidate_line(cpu->mem->d, mmu_mva(&cpu->mem->mmu, value));
+	(void)mem_d_line(cpu->mem, CACHE_INVALIDATE, value);
 }
 
 static void clean_d_line(struct cpu *cpu, uint32_t value)
 {
-	if (cpu->mem->d)
-		cache_clean_line(cpu->mem->d, mmu_mva(&cpu->mem->mmu, value));
+	(void)mem_d_line(cpu->mem, CACHE_CLEAN, value);
 }
 
 static void clean_invalidate_d_line(struct cpu *cpu, uint32_t value)
 {
-	clean_d_line(cpu, value);
-	invalidate_d_line(cpu, value);
+	(void)mem_d_line(cpu->mem, CACHE_CLEAN_INVALIDATE, value);
 }
 
 static void invalidate_d_index(struct cpu *cpu, uint32_t value)
 {
-	if (cpu->mem->d)
-		cache_invalidate_index(cpu->mem->d, value);
+	mem_d_index(cpu->mem, CACHE_INVALIDATE, value);
 }
 
 static void clean_d_index(struct cpu *cpu, uint32_t value)
 {
-	if (cpu->mem->d)
-		cache_clean_index(cpu->mem->d, value);
+	mem_d_index(cpu->mem, CACHE_CLEAN, value);
 }
 
 static void clean_invalidate_d_index(struct cpu *cpu, uint32_t value)
 {
-	clean_d_index(cpu, value);
-	invalidate_d_index(cpu, value);
+	mem_d_index(cpu->mem, CACHE_CLEAN_INVALIDATE, value);
 }
 
 /* Z, which the loop around it waits for, is bit 30: nothing is dirty any more. */
@@ -189,8 +179,8 @@ static uint32_t test_clean_invalidate(struct cpu *cpu)
 {
 	uint32_t clean = test_clean(cpu);
 
-	if (clean && cpu->mem->d)
-		cache_invalidate_all(cpu->mem->d);
+	if (clean)
+		mem_d_all(cpu->mem, CACHE_INVALIDATE);
 	return clean;
 }
 

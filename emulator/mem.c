@@ -42,10 +42,11 @@ ALWAYS_INLINE bool load(struct mem *mem, uint32_t va, uint32_t shift, unsigned b
 	if (!entry)
 		return false;
 	if (mem->d && (entry->attr & TLB_DCACHED) && entry->host) {
-		uint32_t line = cache_find(mem->d, mva);
+		uint32_t pa = entry->pa | (mva & 0x3ff);
+		uint32_t line = cache_find(mem->d, mva, pa);
 
 		if (line == CACHE_MISS) {
-			line = cache_fill(mem->d, mva, entry->pa | (mva & 0x3ff));
+			line = cache_fill(mem->d, mva, pa);
 			mem->d->stats.misses++;
 		} else {
 			mem->d->stats.hits++;
@@ -65,12 +66,13 @@ ALWAYS_INLINE void store_cached(struct mem *mem, const struct tlb_entry *entry, 
                                 unsigned bytes, uint32_t value)
 {
 	struct cache *d = mem->d;
-	uint32_t line = cache_find(d, mva);
+	uint32_t pa = entry->pa | (mva & 0x3ff);
+	uint32_t line = cache_find(d, mva, pa);
 
 	if (line == CACHE_MISS) {
 		d->stats.misses++;
 		if (d->config.write_allocate && (entry->attr & TLB_WRITEBACK))
-			line = cache_fill(d, mva, entry->pa | (mva & 0x3ff));
+			line = cache_fill(d, mva, pa);
 	} else {
 		d->stats.hits++;
 	}
@@ -160,10 +162,11 @@ bool mem_fetch_line(struct mem *mem, uint32_t pc, uint32_t shift)
 		return false;
 	}
 	if (mem->i && (entry->attr & TLB_ICACHED)) {
-		uint32_t line = cache_find(mem->i, mva);
+		uint32_t pa = entry->pa | (mva & 0x3ff);
+		uint32_t line = cache_find(mem->i, mva, pa);
 
 		if (line == CACHE_MISS) {
-			line = cache_fill(mem->i, mva, entry->pa | (mva & 0x3ff));
+			line = cache_fill(mem->i, mva, pa);
 			mem->i->stats.misses++;
 		} else {
 			mem->i->stats.hits++;
@@ -174,6 +177,82 @@ bool mem_fetch_line(struct mem *mem, uint32_t pc, uint32_t shift)
 	}
 	mem->fetch_line = pc & ~(CACHE_LINE - 1);
 	return true;
+}
+
+/* Maintenance by virtual address. A cache that goes by virtual addresses alone asks no MMU, and cannot
+ * fault; another one needs the translation, and any right will do. */
+static bool maintain(struct mem *mem, struct cache *cache, enum cache_op op, uint32_t va)
+{
+	uint32_t mva = mmu_mva(&mem->mmu, va);
+	uint32_t pa = 0;
+
+	if (!cache)
+		return true;
+	if (cache->config.kind != CACHE_VIVT) {
+		const struct tlb_entry *entry =
+			mmu_find(&mem->mmu, mva, ALLOW_ANY, &mem->data_fault);
+
+		if (!entry)
+			return false;
+		pa = entry->pa | (mva & 0x3ff);
+	}
+	cache_line(cache, op, mva, pa);
+	return true;
+}
+
+bool mem_d_line(struct mem *mem, enum cache_op op, uint32_t va)
+{
+	return maintain(mem, mem->d, op, va);
+}
+
+bool mem_i_line(struct mem *mem, uint32_t va)
+{
+	mem_fetch_forget(mem);
+	return maintain(mem, mem->i, CACHE_INVALIDATE, va);
+}
+
+static bool maintain_range(struct mem *mem, struct cache *cache, enum cache_op op, uint32_t start,
+                           uint32_t end)
+{
+	uint32_t lines = (end / CACHE_LINE) - (start / CACHE_LINE) + 1;
+
+	if (end < start)
+		return true;
+	for (uint32_t va = start & ~(CACHE_LINE - 1); lines > 0; lines--, va += CACHE_LINE) {
+		if (!maintain(mem, cache, op, va))
+			return false;
+	}
+	return true;
+}
+
+bool mem_d_range(struct mem *mem, enum cache_op op, uint32_t start, uint32_t end)
+{
+	return maintain_range(mem, mem->d, op, start, end);
+}
+
+bool mem_i_range(struct mem *mem, uint32_t start, uint32_t end)
+{
+	mem_fetch_forget(mem);
+	return maintain_range(mem, mem->i, CACHE_INVALIDATE, start, end);
+}
+
+void mem_d_index(struct mem *mem, enum cache_op op, uint32_t set_way)
+{
+	if (mem->d)
+		cache_index(mem->d, op, set_way);
+}
+
+void mem_d_all(struct mem *mem, enum cache_op op)
+{
+	if (mem->d)
+		cache_all(mem->d, op);
+}
+
+void mem_i_all(struct mem *mem)
+{
+	mem_fetch_forget(mem);
+	if (mem->i)
+		cache_all(mem->i, CACHE_INVALIDATE);
 }
 
 void mem_report_data_fault(struct mem *mem)

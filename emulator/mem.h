@@ -4,10 +4,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cache.h"
 #include "mmu.h"
 
 struct bus;
-struct cache;
 
 struct mem {
 	struct bus *bus;            /* borrowed */
@@ -47,6 +47,18 @@ static inline void mem_fetch_forget(struct mem *mem)
 {
 	mem->fetch_line = FETCH_NONE;
 }
+
+/* Maintenance, as a core asks for it: nothing without that cache. By virtual address of a line, or of
+ * the first and the last byte of a range (nothing when end is below start). False with
+ * mem->data_fault set when a cache that needs the physical address meets one that is not mapped; rights
+ * do not count, CACHE_VIVT never fails, and lines before the failing one are done. */
+bool mem_d_line(struct mem *mem, enum cache_op op, uint32_t va);
+bool mem_d_range(struct mem *mem, enum cache_op op, uint32_t start, uint32_t end);
+bool mem_i_line(struct mem *mem, uint32_t va); /* the I-cache's are invalidated */
+bool mem_i_range(struct mem *mem, uint32_t start, uint32_t end);
+void mem_d_index(struct mem *mem, enum cache_op op, uint32_t set_way);
+void mem_d_all(struct mem *mem, enum cache_op op);
+void mem_i_all(struct mem *mem);
 
 /* Copy data_fault into DFSR and FAR: the abort is taken. */
 void mem_report_data_fault(struct mem *mem);

@@ -22,6 +22,7 @@ struct bus;
 /* What an access needs. For user mode shift left by 2 (cpu->user_shift). */
 #define ALLOW_READ  1u
 #define ALLOW_WRITE 2u
+#define ALLOW_ANY   0xfu /* a translation is enough: cache maintenance */
 
 /* Fault status (FSR bits 3:0). */
 #define FAULT_ALIGNMENT           0x1u

@@ -17,7 +17,8 @@ const char options_help[] =
 	"  --initrd FILE           initramfs\n"
 	"  --append TEXT           kernel command line\n"
 	"  --ram MIB               RAM, 1 to 128 (128)\n"
-	"  --mode vivt|off         real caches, or none: the coherent control (vivt)\n"
+	"  --mode vivt|vipt|pipt|off   what caches go by: virtual addresses, virtual index and physical\n"
+	"                          tag, physical ones; or none: the coherent control (vivt)\n"
 	"  --dcache KIB[,WAYS]     size and ways of the D-cache (16,4)\n"
 	"  --icache KIB[,WAYS]     and of the I-cache (16,4)\n"
 	"  --replacement random|round-robin   which way a miss takes (random)\n"
@@ -75,12 +76,24 @@ static int parse_cache(const char *name, const char *text, struct cache_config *
 	return 0;
 }
 
+/* The kinds of caches, or none: then the kind still says what the kernel is told. */
 static int parse_mode(const char *text, struct options *options, struct err *err)
 {
-	if (strcmp(text, "vivt") != 0 && strcmp(text, "off") != 0)
-		return err_set(err, ERR_INVALID, "--mode %s: vivt or off is needed", text);
-	options->machine.caches = text[0] == 'v';
-	return 0;
+	static const char *const kinds[] = {
+		[CACHE_VIVT] = "vivt", [CACHE_VIPT] = "vipt", [CACHE_PIPT] = "pipt"};
+
+	options->machine.caches = strcmp(text, "off") != 0;
+	if (!options->machine.caches)
+		return 0;
+	for (unsigned kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++) {
+		if (strcmp(text, kinds[kind]) == 0) {
+			options->machine.d.kind = (enum cache_kind)kind;
+			options->machine.i.kind = (enum cache_kind)kind;
+			options->kind_given = true;
+			return 0;
+		}
+	}
+	return err_set(err, ERR_INVALID, "--mode %s: vivt, vipt, pipt or off is needed", text);
 }
 
 static int parse_replacement(const char *text, struct options *options, struct err *err)

@@ -14,6 +14,7 @@ struct options {
 	struct load_request load;          /* strings belong to argv */
 	const char *console, *console_log; /* paths of a socket and a file; NULL: stdio, none */
 	const char *pidfile;               /* NULL: none */
+	bool kind_given;                   /* by --mode; else the core's own */
 	bool daemonize;
 	unsigned forwards; /* 0: no network */
 	struct options_forward {

@@ -163,7 +163,7 @@ class BadInput(unittest.TestCase):
 
     def test_options(self):
         self.refuses(64, ["--bogus"], "--bogus")
-        self.refuses(64, ["--mode", "vipt"], "--mode", "vipt")
+        self.refuses(64, ["--mode", "vvvt"], "--mode", "vvvt")
         self.refuses(64, ["--ram 129"], "--ram", "129")
         self.refuses(64, ["--exit-on", "lunch"], "--exit-on", "lunch")
         self.refuses(64, ["extra"], "extra")

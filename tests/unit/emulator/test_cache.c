@@ -17,13 +17,13 @@ static void test_hit_and_miss(void **state)
 	(void)state;
 	rig_begin(&rig, false);
 	poke(&rig, FRAME, 7);
-	assert_int_equal(cache_find(rig.d, 0x1000), CACHE_MISS);
+	assert_int_equal(cache_find(rig.d, 0x1000, 0), CACHE_MISS);
 	{
 		uint32_t line = cache_fill(rig.d, 0x1000, FRAME);
 
-		assert_int_equal(cache_find(rig.d, 0x101f), line);
-		assert_int_equal(cache_find(rig.d, 0x1020), CACHE_MISS);
-		assert_int_equal(cache_find(rig.d, 0x2000), CACHE_MISS); /* same set */
+		assert_int_equal(cache_find(rig.d, 0x101f, 0), line);
+		assert_int_equal(cache_find(rig.d, 0x1020, 0), CACHE_MISS);
+		assert_int_equal(cache_find(rig.d, 0x2000, 0), CACHE_MISS); /* same set */
 		assert_int_equal(host_read(cache_bytes(rig.d, line), 4), 7);
 	}
 	rig_end(&rig);
@@ -42,13 +42,13 @@ static void test_half_lines(void **state)
 	cache_mark_dirty(rig.d, line, 0x1010);
 	poke(&rig, FRAME, 0x2222);      /* lower half: newer in memory */
 	poke(&rig, FRAME + 20, 0x3333); /* upper half: lost to the line */
-	cache_clean_line(rig.d, 0x1000);
+	cache_line(rig.d, CACHE_CLEAN, 0x1000, 0);
 	assert_int_equal(peek(&rig, FRAME), 0x2222);
 	assert_int_equal(peek(&rig, FRAME + 16), 0x1111);
 	assert_int_equal(peek(&rig, FRAME + 20), 0);
 	assert_int_equal(rig.d->stats.write_backs, 1);
 	assert_int_equal(rig.d->dirty_lines, 0);
-	assert_int_equal(cache_find(rig.d, 0x1000), line); /* cleaning keeps it */
+	assert_int_equal(cache_find(rig.d, 0x1000, 0), line); /* cleaning keeps it */
 	rig_end(&rig);
 }
 
@@ -65,9 +65,9 @@ static void test_stored_address(void **state)
 		host_write(cache_bytes(rig.d, line), 4, 0x55 + n);
 		cache_mark_dirty(rig.d, line, 0x1000);
 		if (n == 0)
-			cache_clean_line(rig.d, 0x1000);
-		cache_invalidate_line(rig.d, 0x1000);
-		assert_int_equal(cache_find(rig.d, 0x1000), CACHE_MISS);
+			cache_line(rig.d, CACHE_CLEAN, 0x1000, 0);
+		cache_line(rig.d, CACHE_INVALIDATE, 0x1000, 0);
+		assert_int_equal(cache_find(rig.d, 0x1000, 0), CACHE_MISS);
 	}
 	assert_int_equal(peek(&rig, FRAME), 0x55);
 	assert_int_equal(peek(&rig, FRAME + 0x1000), 0);
@@ -134,7 +134,7 @@ static void test_invalid_first(void **state)
 	             (struct cache_config){.bytes = 1024, .ways = 4, .invalid_first = true});
 	for (uint32_t n = 0; n < 4; n++)
 		assert_int_equal(cache_fill(cache, 0x1000 * (n + 1), FRAME), n);
-	cache_invalidate_line(cache, 0x3000);
+	cache_line(cache, CACHE_INVALIDATE, 0x3000, 0);
 	assert_int_equal(cache_fill(cache, 0x9000, FRAME), 2);
 	cache_free(cache);
 	rig_end(&rig);
@@ -168,12 +168,12 @@ static void test_index_operations(void **state)
 	way = line % 4;
 	host_write(cache_bytes(rig.d, line), 4, 5);
 	cache_mark_dirty(rig.d, line, 0x1060);
-	cache_clean_index(rig.d, way << 30 | 0x60);
+	cache_index(rig.d, CACHE_CLEAN, way << 30 | 0x60);
 	assert_int_equal(peek(&rig, FRAME + 0x60), 5);
-	cache_invalidate_index(rig.d, (way ^ 1) << 30 | 0x60);
-	assert_int_equal(cache_find(rig.d, 0x1060), line);
-	cache_invalidate_index(rig.d, way << 30 | 0x60);
-	assert_int_equal(cache_find(rig.d, 0x1060), CACHE_MISS);
+	cache_index(rig.d, CACHE_INVALIDATE, (way ^ 1) << 30 | 0x60);
+	assert_int_equal(cache_find(rig.d, 0x1060, 0), line);
+	cache_index(rig.d, CACHE_INVALIDATE, way << 30 | 0x60);
+	assert_int_equal(cache_find(rig.d, 0x1060, 0), CACHE_MISS);
 	rig_end(&rig);
 }
 

@@ -51,7 +51,7 @@ static void test_process_id(void **state)
 	assert_int_equal(mmu_mva(&rig.mem.mmu, 0x02001000), 0x02001000);
 	(void)cache_fill(rig.d, 0x04001000, FRAME);
 	set(&rig, 7, 6, 1, 0x1000);
-	assert_int_equal(cache_find(rig.d, 0x04001000), CACHE_MISS);
+	assert_int_equal(cache_find(rig.d, 0x04001000, 0), CACHE_MISS);
 	rig_end(&rig);
 }
 
@@ -82,12 +82,12 @@ static void test_maintenance(void **state)
 	(void)state;
 	rig_begin(&rig, false);
 	for (size_t n = 0; n < sizeof(rows) / sizeof(rows[0]); n++) {
-		cache_invalidate_all(rig.d);
-		cache_invalidate_all(rig.i);
+		cache_all(rig.d, CACHE_INVALIDATE);
+		cache_all(rig.i, CACHE_INVALIDATE);
 		fill_both(&rig, 0x1040);
 		set(&rig, 7, rows[n].crm, rows[n].opc2, 0x1040);
-		assert_int_equal(cache_find(rig.d, 0x1040) != CACHE_MISS, rows[n].in_d);
-		assert_int_equal(cache_find(rig.i, 0x1040) != CACHE_MISS, rows[n].in_i);
+		assert_int_equal(cache_find(rig.d, 0x1040, 0) != CACHE_MISS, rows[n].in_d);
+		assert_int_equal(cache_find(rig.i, 0x1040, 0) != CACHE_MISS, rows[n].in_i);
 		assert_int_equal(peek(&rig, FRAME + 0x40) == 0x77, rows[n].written);
 	}
 	rig_end(&rig);
@@ -103,14 +103,14 @@ static void test_test_and_clean(void **state)
 	fill_both(&rig, 0x1000);
 	fill_both(&rig, 0x1020);
 	assert_int_equal(get(&rig, 7, 14, 3), 0);
-	assert_int_not_equal(cache_find(rig.d, 0x1000), CACHE_MISS);
+	assert_int_not_equal(cache_find(rig.d, 0x1000, 0), CACHE_MISS);
 	assert_int_equal(get(&rig, 7, 14, 3), PSR_Z);
-	assert_int_equal(cache_find(rig.d, 0x1000), CACHE_MISS);
+	assert_int_equal(cache_find(rig.d, 0x1000, 0), CACHE_MISS);
 	assert_int_equal(peek(&rig, FRAME), 0x77);
 	assert_int_equal(peek(&rig, FRAME + 0x20), 0x77);
 	fill_both(&rig, 0x1000);
 	assert_int_equal(get(&rig, 7, 10, 3), PSR_Z);
-	assert_int_not_equal(cache_find(rig.d, 0x1000), CACHE_MISS);
+	assert_int_not_equal(cache_find(rig.d, 0x1000, 0), CACHE_MISS);
 	rig_end(&rig);
 }
 

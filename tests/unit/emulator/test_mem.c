@@ -41,13 +41,13 @@ static void test_allocation(void **state)
 	rig_aliases(&rig, false, CACHED);
 	store(&rig, K, 3);
 	assert_int_equal(peek(&rig, FRAME), 3);
-	assert_int_equal(cache_find(rig.d, K), CACHE_MISS);
+	assert_int_equal(cache_find(rig.d, K, 0), CACHE_MISS);
 	rig_end(&rig);
 	rig_aliases(&rig, true, CACHED);
 	store(&rig, K, 3);
 	assert_int_equal(peek(&rig, FRAME), 0);
 	assert_int_equal(load(&rig, K), 3);
-	assert_int_not_equal(cache_find(rig.d, K), CACHE_MISS);
+	assert_int_not_equal(cache_find(rig.d, K, 0), CACHE_MISS);
 	rig_end(&rig);
 }
 
