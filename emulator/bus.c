@@ -3,10 +3,13 @@
 #include "common/err.h"
 #include "common/xalloc.h"
 #include "host.h"
+#include "snap.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define PAGE 4096u
 
 struct bus {
 	uint8_t *ram; /* owned */
@@ -97,4 +100,26 @@ void bus_write(struct bus *bus, uint32_t address, unsigned bytes, uint32_t value
 	device = device_at(bus, address);
 	if (device)
 		device->write(device->device, address - device->base, bytes, value);
+}
+
+static bool is_zero(const uint8_t *page)
+{
+	return page[0] == 0 && memcmp(page, page + 1, PAGE - 1) == 0;
+}
+
+void bus_snap(struct bus *bus, struct snap *snap)
+{
+	uint32_t pages = bus->ram_bytes / PAGE;
+
+	snap_part(snap, "ram");
+	for (uint32_t page = 0; page < pages; page++) {
+		uint8_t *bytes = bus->ram + (size_t)page * PAGE;
+		bool kept = !snap_loading(snap) && !is_zero(bytes);
+
+		SNAP(snap, kept);
+		if (kept)
+			snap_bytes(snap, bytes, PAGE);
+		else if (snap_loading(snap))
+			memset(bytes, 0, PAGE);
+	}
 }

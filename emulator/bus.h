@@ -7,6 +7,7 @@
 
 struct bus;
 struct err;
+struct snap;
 
 /* One device as the bus sees it. offset is from its base; bytes is 1, 2 or 4. */
 struct bus_device {
@@ -31,6 +32,9 @@ void bus_attach(struct bus *bus, const struct bus_device *device);
 /* len bytes of RAM at address, or NULL when not all of them are RAM. */
 uint8_t *bus_ram(const struct bus *bus, uint32_t address, uint32_t len);
 uint32_t bus_ram_bytes(const struct bus *bus);
+
+/* Save or load the pages of RAM that are not all zero. */
+void bus_snap(struct bus *bus, struct snap *snap);
 
 /* Any physical address; bytes is 1, 2 or 4 and the address is aligned to it. */
 uint32_t bus_read(struct bus *bus, uint32_t address, unsigned bytes);

@@ -3,6 +3,7 @@
 #include "bus.h"
 #include "common/err.h"
 #include "common/xalloc.h"
+#include "snap.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -231,4 +232,29 @@ uint32_t cache_type_bits(const struct cache *cache)
 	               cache->config.bytes / cache->config.ways > CACHE_PAGE;
 
 	return (aliases ? 1u << 11 : 0) | size << 6 | ways << 3 | 2;
+}
+
+void cache_snap(struct cache *cache, struct snap *snap)
+{
+	uint32_t lines = lines_of(cache);
+
+	snap_part(snap, "cache");
+	SNAP(snap, cache->stats);
+	SNAP(snap, cache->dirty_lines);
+	SNAP(snap, cache->rover);
+	SNAP(snap, cache->round_robin);
+	SNAP(snap, cache->random);
+	snap_bytes(snap, cache->tag, lines * sizeof(*cache->tag));
+	snap_bytes(snap, cache->pa, lines * sizeof(*cache->pa));
+	snap_bytes(snap, cache->dirty, lines * sizeof(*cache->dirty));
+	snap_bytes(snap, cache->next_way, cache->sets * sizeof(*cache->next_way));
+	snap_bytes(snap, cache->last_way, cache->sets * sizeof(*cache->last_way));
+	snap_bytes(snap, cache->data, (size_t)lines * CACHE_LINE);
+	snap_need(snap, cache->rover < lines);
+	for (uint32_t set = 0; set < cache->sets; set++)
+		snap_need(snap, cache->next_way[set] < cache->config.ways &&
+		                        cache->last_way[set] < cache->config.ways);
+	for (uint32_t line = 0; line < lines; line++)
+		snap_need(snap,
+		          !cache->dirty[line] || bus_ram(cache->bus, cache->pa[line], CACHE_LINE));
 }

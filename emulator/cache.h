@@ -12,6 +12,7 @@
 
 struct bus;
 struct err;
+struct snap;
 
 #define CACHE_LINE     32u
 #define CACHE_HALF     16u
@@ -97,6 +98,9 @@ void cache_all(struct cache *cache, enum cache_op op);
 
 /* Test and clean: clean one dirty line if there is any. Returns whether none is left dirty. */
 bool cache_test_clean(struct cache *cache);
+
+/* Save or load all lines, the generator and the figures; the geometry is from the options. */
+void cache_snap(struct cache *cache, struct snap *snap);
 
 /* What the cache type register says about this geometry: 12 bits. Bit 11 says that the cache aliases,
  * as ARMv6 has it; it is 0 for CACHE_VIVT, where the format knows no such bit. */

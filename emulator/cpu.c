@@ -1,6 +1,7 @@
 #include "cpu.h"
 
 #include "mem.h"
+#include "snap.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -146,4 +147,21 @@ enum exec cpu_run(struct cpu *cpu)
 		cpu->pc = cpu->next_pc;
 	}
 	return EXEC_OK;
+}
+
+void cpu_snap(struct cpu *cpu, struct snap *snap)
+{
+	snap_part(snap, "core");
+	SNAP(snap, cpu->r);
+	SNAP(snap, cpu->pc);
+	SNAP(snap, cpu->next_pc);
+	SNAP(snap, cpu->cpsr);
+	SNAP(snap, cpu->user_shift);
+	SNAP(snap, cpu->lines);
+	SNAP(snap, cpu->count);
+	SNAP(snap, cpu->waiting);
+	SNAP(snap, cpu->spsr);
+	SNAP(snap, cpu->bank_sp_lr);
+	SNAP(snap, cpu->bank_low);
+	snap_need(snap, bank_of(cpu->cpsr) >= 0 && (cpu->user_shift == 0 || cpu->user_shift == 2));
 }

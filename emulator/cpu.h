@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct mem;
+struct snap;
 
 #define PSR_N 0x80000000u
 #define PSR_Z 0x40000000u
@@ -72,6 +73,9 @@ void cpu_set_line(struct cpu *cpu, enum cpu_line line, bool level);
 
 /* Make cpu_run() return after this instruction. */
 void cpu_poke(struct cpu *cpu);
+
+/* Save or load registers, lines and the count; between instructions. */
+void cpu_snap(struct cpu *cpu, struct snap *snap);
 
 /* Replace the CPSR, changing banks. A mode that does not exist is refused: false. */
 bool cpu_set_cpsr(struct cpu *cpu, uint32_t value);

@@ -1,6 +1,7 @@
 #include "dev_pl011.h"
 
 #include "common/xalloc.h"
+#include "snap.h"
 
 #include <stdlib.h>
 
@@ -169,4 +170,20 @@ void pl011_receive(struct pl011 *uart, uint8_t byte)
 	uart->fifo[(uart->first + uart->held++) % FIFO] = byte;
 	uart->ris |= INT_RX | INT_TIMEOUT;
 	update(uart);
+}
+
+void pl011_snap(struct pl011 *uart, struct snap *snap)
+{
+	snap_part(snap, "pl011");
+	SNAP(snap, uart->ibrd);
+	SNAP(snap, uart->fbrd);
+	SNAP(snap, uart->lcrh);
+	SNAP(snap, uart->cr);
+	SNAP(snap, uart->ifls);
+	SNAP(snap, uart->imsc);
+	SNAP(snap, uart->ris);
+	SNAP(snap, uart->fifo);
+	SNAP(snap, uart->first);
+	SNAP(snap, uart->held);
+	snap_need(snap, uart->first < FIFO && uart->held <= FIFO);
 }

@@ -8,6 +8,7 @@
 
 #define PL011_SIZE 0x1000u
 
+struct snap;
 struct pl011;
 
 /* put is called with each byte sent. */
@@ -20,3 +21,5 @@ bool pl011_has_room(const struct pl011 *uart);
 
 /* A byte arrives on the wire; a full FIFO loses it. */
 void pl011_receive(struct pl011 *uart, uint8_t byte);
+
+void pl011_snap(struct pl011 *uart, struct snap *snap); /* save or load */

@@ -1,6 +1,7 @@
 #include "dev_pl190.h"
 
 #include "common/xalloc.h"
+#include "snap.h"
 
 #include <stdlib.h>
 
@@ -125,4 +126,14 @@ struct bus_device pl190_device(struct pl190 *vic, uint32_t base)
 struct irq pl190_input(struct pl190 *vic, unsigned input)
 {
 	return (struct irq){set_input, vic, input};
+}
+
+void pl190_snap(struct pl190 *vic, struct snap *snap)
+{
+	snap_part(snap, "pl190");
+	SNAP(snap, vic->level);
+	SNAP(snap, vic->soft);
+	SNAP(snap, vic->select);
+	SNAP(snap, vic->enable);
+	SNAP(snap, vic->kept);
 }

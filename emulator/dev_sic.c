@@ -1,6 +1,7 @@
 #include "dev_sic.h"
 
 #include "common/xalloc.h"
+#include "snap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -119,4 +120,13 @@ struct bus_device sic_device(struct sic *sic, uint32_t base)
 struct irq sic_input(struct sic *sic, unsigned input)
 {
 	return (struct irq){set_input, sic, input};
+}
+
+void sic_snap(struct sic *sic, struct snap *snap)
+{
+	snap_part(snap, "sic");
+	SNAP(snap, sic->level);
+	SNAP(snap, sic->soft);
+	SNAP(snap, sic->enable);
+	SNAP(snap, sic->pass);
 }

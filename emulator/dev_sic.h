@@ -8,6 +8,7 @@
 
 #define SIC_SIZE 0x1000u
 
+struct snap;
 struct sic;
 
 /* Output to out; input n, when passed on, to pass_on[n] (32 wires, copied). */
@@ -17,3 +18,5 @@ struct bus_device sic_device(struct sic *sic, uint32_t base);
 
 /* The wire to input 0-31. */
 struct irq sic_input(struct sic *sic, unsigned input);
+
+void sic_snap(struct sic *sic, struct snap *snap); /* save or load */

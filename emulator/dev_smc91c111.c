@@ -2,6 +2,7 @@
 
 #include "common/xalloc.h"
 #include "mii_phy.h"
+#include "snap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -475,4 +476,20 @@ void smc91c111_free(struct smc91c111 *card)
 struct bus_device smc91c111_device(struct smc91c111 *card, uint32_t base)
 {
 	return (struct bus_device){"smc91c111", base, SMC91C111_SIZE, read, write, card};
+}
+
+void smc91c111_snap(struct smc91c111 *card, struct snap *snap)
+{
+	snap_part(snap, "smc91c111");
+	SNAP(snap, card->phy);
+	SNAP(snap, card->reg);
+	SNAP(snap, card->bank);
+	SNAP(snap, card->allocated);
+	SNAP(snap, card->wants_packet);
+	SNAP(snap, card->raised);
+	SNAP(snap, card->used);
+	SNAP(snap, card->rx);
+	SNAP(snap, card->sent);
+	SNAP(snap, card->memory);
+	snap_need(snap, card->rx.held <= PACKETS && card->sent.held <= PACKETS && card->bank < 8);
 }

@@ -11,6 +11,7 @@
 #define SMC91C111_SIZE  0x10000u
 #define SMC91C111_FRAME 1518u /* longest frame on the wire here, without its checksum */
 
+struct snap;
 struct smc91c111;
 
 /* The wire. next() copies the next frame for this card and returns its length, at most
@@ -30,3 +31,5 @@ bool smc91c111_is_on(const struct smc91c111 *card);
 
 /* Take frames from the wire while there is room for them. */
 void smc91c111_receive(struct smc91c111 *card);
+
+void smc91c111_snap(struct smc91c111 *card, struct snap *snap); /* save or load */

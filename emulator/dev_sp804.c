@@ -1,6 +1,7 @@
 #include "dev_sp804.h"
 
 #include "common/xalloc.h"
+#include "snap.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -182,4 +183,10 @@ void sp804_free(struct sp804 *timer)
 struct bus_device sp804_device(struct sp804 *timer, uint32_t base)
 {
 	return (struct bus_device){"sp804", base, SP804_SIZE, read, write, timer};
+}
+
+void sp804_snap(struct sp804 *timer, struct snap *snap)
+{
+	snap_part(snap, "sp804");
+	SNAP(snap, timer->counter);
 }

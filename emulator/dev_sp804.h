@@ -9,6 +9,7 @@
 
 #define SP804_SIZE 0x1000u
 
+struct snap;
 struct sp804;
 
 /* Both timers share the interrupt. The clock is borrowed. */
@@ -18,3 +19,5 @@ struct bus_device sp804_device(struct sp804 *timer, uint32_t base);
 
 /* Raise what has expired by now_ns. Returns when the next interrupt is due, or CLOCK_NEVER. */
 uint64_t sp804_update(struct sp804 *timer, uint64_t now_ns);
+
+void sp804_snap(struct sp804 *timer, struct snap *snap); /* save or load */

@@ -1,6 +1,7 @@
 #include "dev_sysreg.h"
 
 #include "common/xalloc.h"
+#include "snap.h"
 
 #include <stdlib.h>
 
@@ -85,4 +86,11 @@ struct bus_device sysreg_device(struct sysreg *sysreg, uint32_t base)
 bool sysreg_reset_asked(const struct sysreg *sysreg)
 {
 	return sysreg->reset_asked;
+}
+
+void sysreg_snap(struct sysreg *sysreg, struct snap *snap)
+{
+	snap_part(snap, "sysreg");
+	SNAP(snap, sysreg->kept);
+	SNAP(snap, sysreg->reset_asked);
 }

@@ -9,6 +9,7 @@
 
 #define SYSREG_SIZE 0x200u
 
+struct snap;
 struct sysreg;
 
 struct sysreg *sysreg_new(const struct clock *clock);
@@ -17,3 +18,5 @@ struct bus_device sysreg_device(struct sysreg *sysreg, uint32_t base);
 
 /* Whether the guest has asked for a reset. */
 bool sysreg_reset_asked(const struct sysreg *sysreg);
+
+void sysreg_snap(struct sysreg *sysreg, struct snap *snap); /* save or load */

@@ -3,6 +3,7 @@
 #include "bus.h"
 #include "cache.h"
 #include "host.h"
+#include "snap.h"
 
 #include <string.h>
 
@@ -259,4 +260,17 @@ void mem_report_data_fault(struct mem *mem)
 {
 	mem->dfsr = mem->data_fault.status;
 	mem->far = mem->data_fault.mva;
+}
+
+void mem_snap(struct mem *mem, struct snap *snap)
+{
+	mem_fetch_forget(
+		mem); /* in the machine that goes on as well, so that both go the same way */
+	snap_part(snap, "memory");
+	SNAP(snap, mem->data_fault);
+	SNAP(snap, mem->fetch_fault);
+	SNAP(snap, mem->dfsr);
+	SNAP(snap, mem->ifsr);
+	SNAP(snap, mem->far);
+	mmu_snap(&mem->mmu, snap);
 }

@@ -8,6 +8,7 @@
 #include "mmu.h"
 
 struct bus;
+struct snap;
 
 struct mem {
 	struct bus *bus;            /* borrowed */
@@ -59,6 +60,9 @@ bool mem_i_range(struct mem *mem, uint32_t start, uint32_t end);
 void mem_d_index(struct mem *mem, enum cache_op op, uint32_t set_way);
 void mem_d_all(struct mem *mem, enum cache_op op);
 void mem_i_all(struct mem *mem);
+
+/* Save or load the registers here and the MMU; caches and RAM are saved by who owns them. */
+void mem_snap(struct mem *mem, struct snap *snap);
 
 /* Copy data_fault into DFSR and FAR: the abort is taken. */
 void mem_report_data_fault(struct mem *mem);

@@ -2,6 +2,7 @@
 
 #include "bus.h"
 #include "host.h"
+#include "snap.h"
 
 /* What a walk found before any right was looked at. */
 struct translation {
@@ -209,4 +210,33 @@ struct tlb_entry *mmu_walk(struct mmu *mmu, uint32_t mva, uint32_t need, struct 
 		*fault = (struct fault){(uint32_t)entry->domain << 4 | status, mva};
 	}
 	return NULL;
+}
+
+static void entry_snap(struct mmu *mmu, struct tlb_entry *entry, struct snap *snap)
+{
+	bool is_ram = entry->host != NULL;
+
+	SNAP(snap, entry->tag);
+	SNAP(snap, entry->allow);
+	SNAP(snap, entry->attr);
+	SNAP(snap, entry->ap);
+	SNAP(snap, entry->domain);
+	SNAP(snap, entry->pa);
+	SNAP(snap, is_ram);
+	if (snap_loading(snap)) {
+		entry->host = is_ram ? bus_ram(mmu->bus, entry->pa, 1024) : NULL;
+		snap_need(snap, !is_ram || entry->host);
+	}
+}
+
+void mmu_snap(struct mmu *mmu, struct snap *snap)
+{
+	snap_part(snap, "mmu");
+	SNAP(snap, mmu->control);
+	SNAP(snap, mmu->ttbr);
+	SNAP(snap, mmu->dacr);
+	SNAP(snap, mmu->pid);
+	SNAP(snap, mmu->walks);
+	for (unsigned n = 0; n < TLB_SIZE; n++)
+		entry_snap(mmu, &mmu->tlb[n], snap);
 }

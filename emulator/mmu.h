@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct bus;
+struct snap;
 
 /* SCTLR (c1) bits that something here acts on. */
 #define SCTLR_M  0x0001u /* MMU */
@@ -77,6 +78,9 @@ void mmu_set_dacr(struct mmu *mmu, uint32_t dacr);
 /* Forget all translations, or the page of mva (each of its pieces). */
 void mmu_flush(struct mmu *mmu);
 void mmu_flush_page(struct mmu *mmu, uint32_t mva);
+
+/* Save or load registers and TLB. */
+void mmu_snap(struct mmu *mmu, struct snap *snap);
 
 /* The slow half of mmu_find(): walk, check, fill the TLB. NULL with *fault set. */
 struct tlb_entry *mmu_walk(struct mmu *mmu, uint32_t mva, uint32_t need, struct fault *fault);
