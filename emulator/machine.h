@@ -1,5 +1,6 @@
 /* machine.h - a Versatile/PB926EJ-S as far as Linux needs it: core, caches, RAM and devices, wired. */
 #pragma once
+#include "board.h"
 #include "cache.h"
 #include "cpu.h"
 
@@ -7,9 +8,7 @@
 #include <stdint.h>
 
 struct bus;
-struct console;
 struct err;
-struct net;
 struct machine; /* opaque: machine_new(), machine_free() */
 
 struct machine_config {
@@ -33,11 +32,10 @@ struct machine_stats {
 	struct cache_stats d, i; /* all 0 without caches */
 };
 
-/* Make a machine in its reset state, its serial port on console and its network card on net (both
- * borrowed; net NULL: no wire). With a net, time passes while the core waits as it does on the wall;
+/* Make a machine in its reset state. With a net among its links, time passes while the core waits as it does on the wall;
  * without, it jumps, and a run is the same each time. Returns NULL with *err (ERR_INVALID) naming the option that no machine can have. */
-struct machine *machine_new(const struct machine_config *config, struct console *console,
-                            struct net *net, struct err *err);
+struct machine *machine_new(const struct machine_config *config, const struct board_links *links,
+                            struct err *err);
 void machine_free(struct machine *machine);
 
 /* To load a program: its RAM, and the registers to set. */

@@ -53,8 +53,7 @@ static void print_stats(const struct machine *machine, double seconds)
 
 /* What outlives a reset of the board. */
 struct host {
-	struct console *console; /* owned, as is net */
-	struct net *net;         /* NULL: no network */
+	struct board_links links; /* owned */
 	bool announced;
 };
 
@@ -62,16 +61,16 @@ struct host {
 static int connect_host(struct host *host, const struct options *options, struct err *err)
 {
 	if (options->console)
-		host->console = console_listen(options->console, options->console_log, err);
+		host->links.console = console_listen(options->console, options->console_log, err);
 	else
-		host->console = console_new(STDIN_FILENO, STDOUT_FILENO);
-	if (!host->console)
+		host->links.console = console_new(STDIN_FILENO, STDOUT_FILENO);
+	if (!host->links.console)
 		return -1;
 	if (options->forwards)
-		host->net = net_new();
+		host->links.net = net_new();
 	for (unsigned n = 0; n < options->forwards; n++) {
-		if (net_forward(host->net, options->forward[n].host, options->forward[n].guest,
-		                err) < 0)
+		if (net_forward(host->links.net, options->forward[n].host,
+		                options->forward[n].guest, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -115,7 +114,7 @@ static int announce(const struct options *options, struct err *err)
 static int run_once(const struct options *options, struct host *host, enum machine_end *end,
                     struct err *err)
 {
-	struct machine *machine = machine_new(&options->machine, host->console, host->net, err);
+	struct machine *machine = machine_new(&options->machine, &host->links, err);
 	double start = seconds_now();
 
 	if (!machine)
@@ -127,7 +126,7 @@ static int run_once(const struct options *options, struct host *host, enum machi
 	}
 	host->announced = true;
 	*end = machine_run(machine);
-	(void)console_poll(host->console, 0);
+	(void)console_poll(host->links.console, 0);
 	if (*end == MACHINE_STOPPED)
 		(void)fprintf(stderr, "cohort-emu: %s\n", machine_stop_text(machine));
 	if (options->stats)
@@ -138,7 +137,7 @@ static int run_once(const struct options *options, struct host *host, enum machi
 
 static int run(const struct options *options, struct host *host, struct err *err)
 {
-	struct console *console = host->console;
+	struct console *console = host->links.console;
 
 	for (;;) {
 		enum machine_end end;
@@ -168,7 +167,7 @@ static int run(const struct options *options, struct host *host, struct err *err
 int main(int argc, char **argv)
 {
 	struct options options;
-	struct host host = {NULL, NULL, false};
+	struct host host = {{NULL, NULL}, false};
 	struct err err;
 	int status = STATUS_FILE;
 
@@ -183,8 +182,8 @@ int main(int argc, char **argv)
 	}
 	if (connect_host(&host, &options, &err) == 0)
 		status = run(&options, &host, &err);
-	net_free(host.net);
-	console_free(host.console);
+	net_free(host.links.net);
+	console_free(host.links.console);
 	if (status == STATUS_FILE)
 		(void)fprintf(stderr, "cohort-emu: %s\n", err.text);
 	return status;
