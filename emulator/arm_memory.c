@@ -163,7 +163,7 @@ static enum exec load_double(struct cpu *cpu, uint32_t insn)
 
 	if (RD(insn) & 1)
 		return EXEC_UNDEFINED;
-	if (!mem_aligned8(cpu->mem, place.address) ||
+	if (!mem_aligned(cpu->mem, place.address, 8, false) ||
 	    !mem_load32(cpu->mem, place.address, cpu->user_shift, &low) ||
 	    !mem_load32(cpu->mem, place.address + 4, cpu->user_shift, &high))
 		return EXEC_DATA_ABORT;
@@ -182,7 +182,7 @@ static enum exec store_double(struct cpu *cpu, uint32_t insn)
 
 	if (RD(insn) & 1)
 		return EXEC_UNDEFINED;
-	if (!mem_aligned8(cpu->mem, place.address) ||
+	if (!mem_aligned(cpu->mem, place.address, 8, true) ||
 	    !mem_store32(cpu->mem, place.address, cpu->user_shift, cpu->r[RD(insn)]) ||
 	    !mem_store32(cpu->mem, place.address + 4, cpu->user_shift,
 	                 stored_value(cpu, RD(insn) + 1)))

@@ -211,7 +211,7 @@ static void flush_tlb(struct cpu *cpu, uint32_t value)
 
 static void flush_tlb_page(struct cpu *cpu, uint32_t value)
 {
-	mmu_flush_page(&cpu->mem->mmu, mmu_mva(&cpu->mem->mmu, value));
+	mmu_flush_page(&cpu->mem->mmu, mmu_mva(&cpu->mem->mmu, value), 0);
 	mem_fetch_forget(cpu->mem);
 }
 

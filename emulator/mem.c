@@ -19,14 +19,6 @@ void mem_init(struct mem *mem, struct bus *bus, struct cache *d, struct cache *i
 	mmu_init(&mem->mmu, bus);
 }
 
-static bool misaligned(struct mem *mem, uint32_t va)
-{
-	if (!(mem->mmu.control & SCTLR_A))
-		return false;
-	mem->data_fault = (struct fault){FAULT_ALIGNMENT, mmu_mva(&mem->mmu, va)};
-	return true;
-}
-
 ALWAYS_INLINE bool load(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,
                         uint32_t *value)
 {
@@ -34,8 +26,8 @@ ALWAYS_INLINE bool load(struct mem *mem, uint32_t va, uint32_t shift, unsigned b
 	uint32_t mva;
 
 	if (va & (bytes - 1)) {
-		if (misaligned(mem, va))
-			return false;
+		if (mem->mmu.control & (SCTLR_A | SCTLR_U))
+			return mem_load_unaligned(mem, va, shift, bytes, value);
 		va &= ~(bytes - 1);
 	}
 	mva = mmu_mva(&mem->mmu, va);
@@ -94,8 +86,8 @@ ALWAYS_INLINE bool store(struct mem *mem, uint32_t va, uint32_t shift, unsigned 
 	uint32_t mva;
 
 	if (va & (bytes - 1)) {
-		if (misaligned(mem, va))
-			return false;
+		if (mem->mmu.control & (SCTLR_A | SCTLR_U))
+			return mem_store_unaligned(mem, va, shift, bytes, value);
 		va &= ~(bytes - 1);
 	}
 	mva = mmu_mva(&mem->mmu, va);
@@ -109,11 +101,6 @@ ALWAYS_INLINE bool store(struct mem *mem, uint32_t va, uint32_t shift, unsigned 
 	else
 		bus_write(mem->bus, entry->pa | (mva & 0x3ff), bytes, value);
 	return true;
-}
-
-bool mem_aligned8(struct mem *mem, uint32_t va)
-{
-	return (va & 7) == 0 || !misaligned(mem, va);
 }
 
 bool mem_load8(struct mem *mem, uint32_t va, uint32_t shift, uint32_t *value)
@@ -151,14 +138,14 @@ bool mem_fetch_line(struct mem *mem, uint32_t pc, uint32_t shift)
 	uint32_t mva = mmu_mva(&mem->mmu, pc & ~(CACHE_LINE - 1));
 	const struct tlb_entry *entry;
 
-	entry = mmu_find(&mem->mmu, mva, ALLOW_READ << shift, &mem->fetch_fault);
+	entry = mmu_find(&mem->mmu, mva, ALLOW_EXECUTE << shift, &mem->fetch_fault);
 	mem_fetch_forget(mem);
 	if (!entry) {
 		mem->ifsr = mem->fetch_fault.status;
 		return false;
 	}
 	if (!entry->host) {
-		mem->fetch_fault = (struct fault){FAULT_EXTERNAL, mva};
+		mem->fetch_fault = (struct fault){FAULT_EXTERNAL, mva, false};
 		mem->ifsr = FAULT_EXTERNAL;
 		return false;
 	}
@@ -259,6 +246,8 @@ void mem_i_all(struct mem *mem)
 void mem_report_data_fault(struct mem *mem)
 {
 	mem->dfsr = mem->data_fault.status;
+	if (mem->mmu.v6 && mem->data_fault.write)
+		mem->dfsr |= FAULT_WRITE;
 	mem->far = mem->data_fault.mva;
 }
 

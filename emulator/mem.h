@@ -29,7 +29,8 @@ void mem_init(struct mem *mem, struct bus *bus, struct cache *d, struct cache *i
 
 /* Loads and stores of 1, 2 and 4 bytes by virtual address. shift is cpu->user_shift, or 2 for an
  * access with user rights. False with mem->data_fault set, and nothing changed, when it aborts.
- * An address that is not aligned faults when SCTLR.A is set; else its low bits are ignored. */
+ * An address that is not aligned faults when SCTLR.A is set, is taken as it is with SCTLR.U (ARMv6),
+ * and else loses its low bits. */
 bool mem_load8(struct mem *mem, uint32_t va, uint32_t shift, uint32_t *value);
 bool mem_load16(struct mem *mem, uint32_t va, uint32_t shift, uint32_t *value);
 bool mem_load32(struct mem *mem, uint32_t va, uint32_t shift, uint32_t *value);
@@ -37,8 +38,16 @@ bool mem_store8(struct mem *mem, uint32_t va, uint32_t shift, uint32_t value);
 bool mem_store16(struct mem *mem, uint32_t va, uint32_t shift, uint32_t value);
 bool mem_store32(struct mem *mem, uint32_t va, uint32_t shift, uint32_t value);
 
-/* Whether a double word may be at va; false with mem->data_fault set when that faults. */
-bool mem_aligned8(struct mem *mem, uint32_t va);
+/* What the above do at an address that is not aligned, with SCTLR.A or SCTLR.U set. */
+bool mem_load_unaligned(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,
+                        uint32_t *value);
+bool mem_store_unaligned(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,
+                         uint32_t value);
+
+/* Whether an access that is never put together from bytes may be at va: those of several words, and
+ * exclusive ones. False with mem->data_fault set when SCTLR.A or SCTLR.U is set and va is no
+ * multiple of bytes. */
+bool mem_aligned(struct mem *mem, uint32_t va, unsigned bytes, bool write);
 
 /* Make the line of pc the current fetch line. False when the fetch aborts: mem->fetch_fault. */
 bool mem_fetch_line(struct mem *mem, uint32_t pc, uint32_t shift);

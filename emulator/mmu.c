@@ -1,53 +1,82 @@
 #include "mmu.h"
 
 #include "bus.h"
-#include "host.h"
 #include "snap.h"
 
-/* What a walk found before any right was looked at. */
-struct translation {
-	uint32_t pa;    /* of the 1 KiB piece */
-	uint32_t flags; /* the last descriptor: C is bit 3, B is bit 2 */
-	unsigned ap, domain;
-	bool section;
-};
+#include <string.h>
 
 void mmu_init(struct mmu *mmu, struct bus *bus)
 {
+	memset(mmu, 0, sizeof(*mmu));
 	mmu->bus = bus;
 	mmu->control = 0x00050078; /* bits 3-6, 16, 18 read as one */
-	mmu->ttbr = 0;
-	mmu->dacr = 0;
-	mmu->pid = 0;
-	mmu->walks = 0;
 	mmu_flush(mmu);
+}
+
+static void forget(struct tlb_entry *entry)
+{
+	entry->tag = TLB_EMPTY;
+	entry->owner = TLB_EMPTY;
 }
 
 void mmu_flush(struct mmu *mmu)
 {
 	for (unsigned i = 0; i < TLB_SIZE; i++)
-		mmu->tlb[i].tag = TLB_EMPTY;
+		forget(&mmu->tlb[i]);
+}
+
+/* ASID << 22 of an entry, or TLB_GLOBAL; not for an empty one. */
+static uint32_t space_of(const struct tlb_entry *entry)
+{
+	return entry->owner & 0xffc00000u;
+}
+
+void mmu_flush_asid(struct mmu *mmu, uint8_t asid)
+{
+	for (unsigned i = 0; i < TLB_SIZE; i++) {
+		if (space_of(&mmu->tlb[i]) == (uint32_t)asid << 22)
+			forget(&mmu->tlb[i]);
+	}
 }
 
 /* How large the entry was that the pieces came from is not kept, so the largest of its kind goes:
  * 64 KiB of pages, 1 MiB of a section. A core may forget more than it is told to. */
-void mmu_flush_page(struct mmu *mmu, uint32_t mva)
+void mmu_flush_page(struct mmu *mmu, uint32_t mva, uint8_t asid)
 {
 	uint32_t large = mva >> 16;
 	uint32_t megabyte = mva >> 20;
 
 	for (unsigned i = 0; i < TLB_SIZE; i++) {
 		struct tlb_entry *entry = &mmu->tlb[i];
+		uint32_t page = entry->owner & 0x3fffffu;
+		uint32_t space = space_of(entry);
 
-		if (entry->tag >> 6 == large ||
-		    (entry->tag >> 10 == megabyte && (entry->attr & TLB_SECTION)))
-			entry->tag = TLB_EMPTY;
+		if ((page >> 6 == large ||
+		     (page >> 10 == megabyte && (entry->attr & TLB_SECTION))) &&
+		    (space == TLB_GLOBAL || space == (uint32_t)asid << 22))
+			forget(entry);
+	}
+}
+
+/* Entries of the new address space wake up, those of others go to sleep. */
+void mmu_set_context(struct mmu *mmu, uint32_t context)
+{
+	uint32_t space = (context & 0xff) << 22;
+
+	mmu->context = context;
+	for (unsigned i = 0; i < TLB_SIZE; i++) {
+		struct tlb_entry *entry = &mmu->tlb[i];
+
+		if (entry->owner == TLB_EMPTY || space_of(entry) == TLB_GLOBAL)
+			continue;
+		entry->tag = space_of(entry) == space ? entry->owner & 0x3fffffu : TLB_EMPTY;
 	}
 }
 
 uint8_t mmu_allow(uint32_t dacr, uint32_t control, unsigned domain, unsigned ap)
 {
-	static const uint8_t by_ap[4] = {0x0, 0x3, 0x7, 0xf};
+	/* From 4 on with APX, which makes them read-only. */
+	static const uint8_t by_ap[8] = {0x0, 0x3, 0x7, 0xf, 0x0, 0x1, 0x5, 0x5};
 	/* AP 0: what S and R say. Both is reserved; the core then gives nothing. */
 	static const uint8_t by_sr[4] = {0x0, 0x1, 0x5, 0x0};
 
@@ -61,13 +90,23 @@ uint8_t mmu_allow(uint32_t dacr, uint32_t control, unsigned domain, unsigned ap)
 	}
 }
 
+static uint8_t allow_of(const struct mmu *mmu, const struct tlb_entry *entry)
+{
+	uint8_t allow = mmu_allow(mmu->dacr, mmu->control, entry->domain, entry->ap);
+	bool manager = (mmu->dacr >> (2 * entry->domain) & 3) == 3;
+
+	if ((entry->attr & TLB_XN) && !manager)
+		return allow;
+	return (uint8_t)(allow | (allow & (ALLOW_READ | ALLOW_READ << 2)) * ALLOW_EXECUTE);
+}
+
 static void recompute_rights(struct mmu *mmu)
 {
 	for (unsigned i = 0; i < TLB_SIZE; i++) {
 		struct tlb_entry *entry = &mmu->tlb[i];
 
-		if (entry->tag != TLB_EMPTY)
-			entry->allow = mmu_allow(mmu->dacr, mmu->control, entry->domain, entry->ap);
+		if (entry->owner != TLB_EMPTY)
+			entry->allow = allow_of(mmu, entry);
 	}
 }
 
@@ -85,79 +124,19 @@ void mmu_set_control(struct mmu *mmu, uint32_t control)
 	uint32_t changed = mmu->control ^ control;
 
 	mmu->control = control;
-	if (changed & (SCTLR_M | SCTLR_C | SCTLR_I))
+	if (changed & (SCTLR_M | SCTLR_C | SCTLR_I | SCTLR_XP))
 		mmu_flush(mmu);
-	else if (changed & (SCTLR_S | SCTLR_R))
+	else if ((changed & (SCTLR_S | SCTLR_R)) && (control & SCTLR_M))
 		recompute_rights(mmu);
-}
-
-static bool read_descriptor(const struct mmu *mmu, uint32_t address, uint32_t *descriptor)
-{
-	const uint8_t *at = bus_ram(mmu->bus, address, 4);
-
-	if (at)
-		*descriptor = host_read(at, 4);
-	return at != NULL;
-}
-
-/* The second level, below a coarse table (4 KiB a row) or a fine one (1 KiB a row). */
-static uint32_t walk_page(const struct mmu *mmu, uint32_t mva, uint32_t first,
-                          struct translation *out)
-{
-	bool fine = (first & 3) == 3;
-	uint32_t at = fine ? (first & 0xfffff000u) | (mva >> 8 & 0xffc)
-	                   : (first & 0xfffffc00u) | (mva >> 10 & 0x3fc);
-	uint32_t page;
-
-	if (!read_descriptor(mmu, at, &page))
-		return FAULT_EXTERNAL_WALK_2;
-	out->flags = page;
-	switch (page & 3) {
-	case 1: /* 64 KiB, AP bits for each 16 */
-		out->pa = (page & 0xffff0000u) | (mva & 0xfc00);
-		out->ap = page >> (4 + 2 * (mva >> 14 & 3)) & 3;
-		return 0;
-	case 2: /* 4 KiB, AP bits for each 1 */
-		out->pa = (page & 0xfffff000u) | (mva & 0xc00);
-		out->ap = page >> (4 + 2 * (mva >> 10 & 3)) & 3;
-		return 0;
-	case 3: /* 1 KiB, in fine tables only */
-		if (!fine)
-			return FAULT_PAGE_TRANSLATION;
-		out->pa = page & 0xfffffc00u;
-		out->ap = page >> 4 & 3;
-		return 0;
-	default:
-		return FAULT_PAGE_TRANSLATION;
-	}
-}
-
-/* Returns 0 or FAULT_*. */
-static uint32_t walk_tables(const struct mmu *mmu, uint32_t mva, struct translation *out)
-{
-	uint32_t first;
-
-	if (!read_descriptor(mmu, (mmu->ttbr & 0xffffc000u) | (mva >> 18 & 0x3ffc), &first))
-		return FAULT_EXTERNAL_WALK_1;
-	out->domain = first >> 5 & 15;
-	out->section = (first & 3) == 2;
-	if ((first & 3) == 0)
-		return FAULT_SECTION_TRANSLATION;
-	if (!out->section)
-		return walk_page(mmu, mva, first, out);
-	out->flags = first;
-	out->pa = (first & 0xfff00000u) | (mva & 0xffc00);
-	out->ap = first >> 10 & 3;
-	return 0;
 }
 
 static uint8_t attributes(const struct mmu *mmu, const struct translation *t)
 {
-	unsigned attr = t->section ? TLB_SECTION : 0;
+	unsigned attr = (t->section ? TLB_SECTION : 0u) | (t->xn ? TLB_XN : 0u);
 
-	if (t->flags & 8) {
+	if (t->cached) {
 		if (mmu->control & SCTLR_C)
-			attr |= TLB_DCACHED | (t->flags & 4 ? TLB_WRITEBACK : 0u);
+			attr |= TLB_DCACHED | (t->writeback ? TLB_WRITEBACK : 0u);
 		if (mmu->control & SCTLR_I)
 			attr |= TLB_ICACHED;
 	}
@@ -168,47 +147,57 @@ static uint8_t attributes(const struct mmu *mmu, const struct translation *t)
 static void identity(const struct mmu *mmu, uint32_t mva, struct tlb_entry *entry)
 {
 	entry->pa = mva & ~0x3ffu;
-	entry->allow = 0xf;
+	entry->allow = UINT8_MAX;
 	entry->attr = mmu->control & SCTLR_I ? TLB_ICACHED : 0;
+	entry->owner = mva >> 10 | TLB_GLOBAL;
+}
+
+/* Returns 0 or the fault status. */
+static uint32_t fill(struct mmu *mmu, uint32_t mva, struct tlb_entry *entry)
+{
+	struct translation t = {.section = false};
+	uint32_t status;
+
+	mmu->walks++;
+	if (mmu->control & SCTLR_M) {
+		status = mmu_tables(mmu, mva, &t);
+		if (status)
+			return t.domain << 4 | status;
+		entry->pa = t.pa;
+		entry->ap = (uint8_t)t.ap;
+		entry->domain = (uint8_t)t.domain;
+		entry->attr = attributes(mmu, &t);
+		entry->allow = allow_of(mmu, entry);
+		entry->owner = mva >> 10 | (t.own ? (mmu->context & 0xff) << 22 : TLB_GLOBAL);
+	} else {
+		identity(mmu, mva, entry);
+	}
+	entry->tag = mva >> 10;
+	entry->host = bus_ram(mmu->bus, entry->pa, 1024);
+	return 0;
+}
+
+/* Why the entry's rights do not do. */
+static uint32_t rights_fault(const struct mmu *mmu, const struct tlb_entry *entry)
+{
+	bool section = entry->attr & TLB_SECTION;
+	bool client = mmu->dacr >> (2 * entry->domain) & 1;
+	uint32_t status = client ? (section ? FAULT_SECTION_PERMISSION : FAULT_PAGE_PERMISSION)
+	                         : (section ? FAULT_SECTION_DOMAIN : FAULT_PAGE_DOMAIN);
+
+	return (uint32_t)entry->domain << 4 | status;
 }
 
 struct tlb_entry *mmu_walk(struct mmu *mmu, uint32_t mva, uint32_t need, struct fault *fault)
 {
 	struct tlb_entry *entry = &mmu->tlb[(mva >> 10) % TLB_SIZE];
+	uint32_t status = entry->tag == mva >> 10 ? 0 : fill(mmu, mva, entry);
 
-	if (entry->tag != mva >> 10) {
-		struct translation t = {.section = false};
-
-		mmu->walks++;
-		if (mmu->control & SCTLR_M) {
-			uint32_t status = walk_tables(mmu, mva, &t);
-
-			if (status) {
-				*fault = (struct fault){t.domain << 4 | status, mva};
-				return NULL;
-			}
-			entry->pa = t.pa;
-			entry->ap = (uint8_t)t.ap;
-			entry->domain = (uint8_t)t.domain;
-			entry->attr = attributes(mmu, &t);
-			entry->allow = mmu_allow(mmu->dacr, mmu->control, t.domain, t.ap);
-		} else {
-			identity(mmu, mva, entry);
-		}
-		entry->tag = mva >> 10;
-		entry->host = bus_ram(mmu->bus, entry->pa, 1024);
-	}
-	if (entry->allow & need)
+	if (!status && (entry->allow & need))
 		return entry;
-	{
-		bool section = entry->attr & TLB_SECTION;
-		bool client = mmu->dacr >> (2 * entry->domain) & 1;
-		uint32_t status =
-			client ? (section ? FAULT_SECTION_PERMISSION : FAULT_PAGE_PERMISSION)
-			       : (section ? FAULT_SECTION_DOMAIN : FAULT_PAGE_DOMAIN);
-
-		*fault = (struct fault){(uint32_t)entry->domain << 4 | status, mva};
-	}
+	fault->status = status ? status : rights_fault(mmu, entry);
+	fault->mva = mva;
+	fault->write = need == ALLOW_WRITE || need == ALLOW_WRITE << 2;
 	return NULL;
 }
 
@@ -222,10 +211,12 @@ static void entry_snap(struct mmu *mmu, struct tlb_entry *entry, struct snap *sn
 	SNAP(snap, entry->ap);
 	SNAP(snap, entry->domain);
 	SNAP(snap, entry->pa);
+	SNAP(snap, entry->owner);
 	SNAP(snap, is_ram);
 	if (snap_loading(snap)) {
 		entry->host = is_ram ? bus_ram(mmu->bus, entry->pa, 1024) : NULL;
 		snap_need(snap, !is_ram || entry->host);
+		snap_need(snap, entry->ap < 8 && entry->domain < 16);
 	}
 }
 
@@ -236,6 +227,9 @@ void mmu_snap(struct mmu *mmu, struct snap *snap)
 	SNAP(snap, mmu->ttbr);
 	SNAP(snap, mmu->dacr);
 	SNAP(snap, mmu->pid);
+	SNAP(snap, mmu->ttbr1);
+	SNAP(snap, mmu->ttbcr);
+	SNAP(snap, mmu->context);
 	SNAP(snap, mmu->walks);
 	for (unsigned n = 0; n < TLB_SIZE; n++)
 		entry_snap(mmu, &mmu->tlb[n], snap);

@@ -38,7 +38,7 @@ static void test_rights(void **state)
 
 static void expect_fault(struct rig *rig, uint32_t va, uint32_t need, uint32_t status)
 {
-	struct fault fault = {0, 0};
+	struct fault fault = {0, 0, false};
 
 	assert_null(mmu_find(&rig->mem.mmu, va, need, &fault));
 	assert_int_equal(fault.status, status);
@@ -50,7 +50,7 @@ static void expect_fault(struct rig *rig, uint32_t va, uint32_t need, uint32_t s
 
 static uint32_t expect_pa(struct rig *rig, uint32_t va, uint32_t need)
 {
-	struct fault fault = {0, 0};
+	struct fault fault = {0, 0, false};
 	const struct tlb_entry *entry = mmu_find(&rig->mem.mmu, va, need, &fault);
 
 	assert_non_null(entry);
@@ -132,7 +132,7 @@ static void test_tlb(void **state)
 	assert_int_equal(expect_pa(&rig, PAGED, PR), FRAME);
 	poke(&rig, L2_AT, (FRAME + 0x1000) | AP_ALL | 2);
 	assert_int_equal(expect_pa(&rig, PAGED, PR), FRAME);
-	mmu_flush_page(&rig.mem.mmu, PAGED + 0x800);
+	mmu_flush_page(&rig.mem.mmu, PAGED + 0x800, 0);
 	assert_int_equal(expect_pa(&rig, PAGED, PR), FRAME + 0x1000);
 	mmu_set_dacr(&rig.mem.mmu, 0);
 	expect_fault(&rig, PAGED, PR, FAULT_PAGE_DOMAIN);
@@ -142,7 +142,7 @@ static void test_tlb(void **state)
 	poke(&rig, L1_AT + 8, 0xc12);
 	assert_int_equal(expect_pa(&rig, 0x00210000, UW), 0x10000);
 	poke(&rig, L1_AT + 8, 0x00100c12);
-	mmu_flush_page(&rig.mem.mmu, 0x00200000);
+	mmu_flush_page(&rig.mem.mmu, 0x00200000, 0);
 	assert_int_equal(expect_pa(&rig, 0x00210000, UW), 0x00110000);
 	rig_end(&rig);
 }
