@@ -72,13 +72,13 @@ static void matrix_cell(struct term_table *table, const json_t *column)
 	                        : strcmp(state, "fail") == 0 ? TERM_BAD
 	                                                     : TERM_PLAIN;
 	long long n = field_int(column, "pass") + field_int(column, "fail") +
-	              field_int(column, "skip") + field_int(column, "other") +
-	              field_int(column, "missing");
+	              field_int(column, "known_fail") + field_int(column, "skip") +
+	              field_int(column, "other") + field_int(column, "missing");
 	char more[160] = "";
 
-	for (unsigned i = 0; i < 6; i++) {
-		static const char *const names[] = {"fail",    "skip",   "other",
-		                                    "missing", "faults", "warnings"};
+	for (unsigned i = 0; i < 7; i++) {
+		static const char *const names[] = {"fail",    "known_fail", "skip",    "other",
+		                                    "missing", "faults",     "warnings"};
 		size_t used = strlen(more);
 
 		if (field_int(column, names[i]) > 0)
@@ -117,7 +117,7 @@ static bool row_tells(const json_t *row)
 	const char *change = field_text(row, "class_of_change");
 
 	return strcmp(change, "still-passing") != 0 && strcmp(change, "skipped") != 0 &&
-	       strcmp(change, "expected-gap") != 0;
+	       strcmp(change, "expected-gap") != 0 && strcmp(change, "known-failing") != 0;
 }
 
 /* Green is only what passed and nothing else. */
@@ -127,7 +127,9 @@ static void row_cell(struct term_table *table, const json_t *cell)
 	long long told = field_int(cell, "n") - skip, missing = field_int(cell, "missing");
 
 	if (field_int(cell, "fail") > 0)
-		term_cell(table, TERM_BAD, "%lld/%lld", pass, told);
+		term_cell(table,
+		          field_int(cell, "known") == field_int(cell, "fail") ? TERM_DIM : TERM_BAD,
+		          "%lld/%lld", pass, told);
 	else if (missing > 0)
 		term_cell(table, TERM_BAD, "missing %lld", missing);
 	else if (field_int(cell, "warnings") > 0)
@@ -186,7 +188,7 @@ static void print_rows(const json_t *doc, bool all)
 		term_table_print(table, NULL);
 	if (hidden > 0)
 		(void)printf(
-			"%zu rows that pass, skip or are known gaps are not shown (--all shows them)\n",
+			"%zu rows that pass, skip, or fail as known are not shown (--all shows them)\n",
 			hidden);
 }
 

@@ -18,6 +18,7 @@ install(FILES ${CMAKE_SOURCE_DIR}/configs/systemd/cohortd.service DESTINATION li
 install(CODE "
 	set(root \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}\")
 	execute_process(COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/jobs/suites/make-suites --relative
+		--known ${CMAKE_SOURCE_DIR}/jobs/coherence/expectations.json
 		\${root}/share/cohort/suites \${root}/lib/cohort/coherence-x86-64
 		armel=\${root}/lib/cohort/coherence-armel x86-64=\${root}/lib/cohort/coherence-x86-64
 		COMMAND_ERROR_IS_FATAL ANY)")

@@ -17,7 +17,7 @@ struct inject {
 	bool absent_too;                  /* also in cells whose user alias is absent */
 	bool control_too;                 /* also in control trials */
 	bool numbers;                     /* spoil every number_check(), whatever the cell */
-	bool active;                      /* set by the trial for the cell it runs; only for views */
+	bool active; /* set by the trial for the cell it runs; only for views */
 };
 
 /* Change seen, the words just read of half-line half, if inject is active and says so. */

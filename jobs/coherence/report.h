@@ -55,7 +55,7 @@ struct cell_result {
 	uint32_t signatures[SIGNATURES]; /* half-lines with each signature */
 	uint32_t number_trials;          /* of trials: those by number_check() */
 	uint32_t number_faults[FAULT_COUNT];
-	enum reason skip;                /* REASON_NONE when it ran */
+	enum reason skip; /* REASON_NONE when it ran */
 };
 
 /* Where a page is and who looked at it. */

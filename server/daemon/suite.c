@@ -30,6 +30,7 @@ static void loaded_release(struct loaded *l)
 	free((void *)l->paths);
 	free(l->suite.programs);
 	free(l->suite.tests);
+	free(l->suite.known);
 	json_decref(l->doc);
 	json_decref(l->none);
 	(void)memset(l, 0, sizeof(*l));
@@ -111,32 +112,38 @@ bool suite_kind_valid(const char *kind)
 	       strcmp(kind, "info") == 0;
 }
 
+static void check_caches(json_t *caches, const char *pointer, struct jx_errors *errors)
+{
+	json_t *item;
+	size_t i;
+
+	if (!jx_strings(caches, 32, pointer, errors))
+		return;
+	json_array_foreach(caches, i, item)
+	{
+		if (cache_class_parse(json_string_value(item)) == CACHE_UNKNOWN)
+			jx_complain(errors, pointer, "no such cache class '%s'",
+			            json_string_value(item));
+	}
+}
+
 static void check_test(const struct suite *s, const struct suite_test *test, const char *pointer,
                        struct jx_errors *errors)
 {
 	SCOPED_STR argv = xasprintf("%s/argv", pointer);
 	SCOPED_STR classes = xasprintf("%s/classes", pointer);
 	SCOPED_STR cells = xasprintf("%s/cells", pointer);
-	json_t *item;
-	size_t i;
 
 	if (!jx_name_valid(test->name))
 		jx_complain(errors, pointer, "'%s' is no name", test->name);
-	for (i = 0; i < s->tests_count; i++)
+	for (size_t i = 0; i < s->tests_count; i++)
 		if (strcmp(s->tests[i].name, test->name) == 0)
 			jx_complain(errors, pointer, "test '%s' is there twice", test->name);
 	if (!suite_kind_valid(test->kind))
 		jx_complain(errors, pointer, "kind '%s': it is contract, gap or info", test->kind);
 	(void)jx_strings(test->argv, 4096, argv, errors);
 	(void)jx_strings(test->cells, 128, cells, errors);
-	if (!jx_strings(test->classes, 32, classes, errors))
-		return;
-	json_array_foreach(test->classes, i, item)
-	{
-		if (cache_class_parse(json_string_value(item)) == CACHE_UNKNOWN)
-			jx_complain(errors, classes, "no such cache class '%s'",
-			            json_string_value(item));
-	}
+	check_caches(test->classes, classes, errors);
 }
 
 static void read_test(struct suite *s, json_t *item, json_t *none, const char *pointer,
@@ -175,11 +182,57 @@ static void read_tests(struct suite *s, json_t *tests, json_t *none, struct jx_e
 	}
 }
 
+/* --- what is known to fail --- */
+
+static bool has_test(const struct suite *s, const char *name)
+{
+	for (size_t i = 0; i < s->tests_count; i++)
+		if (strcmp(s->tests[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void read_known_one(struct suite *s, json_t *item, const char *pointer,
+                           struct jx_errors *errors)
+{
+	static const struct jx_field fields[] = {
+		{"test", JX_STRING, true, 1, 64, offsetof(struct suite_known, test)},
+		{"cells", JX_ARRAY, true, 1, 1000, offsetof(struct suite_known, cells)},
+		{"caches", JX_ARRAY, true, 1, 8, offsetof(struct suite_known, caches)},
+		{"why", JX_STRING, true, 1, 2000, offsetof(struct suite_known, why)},
+	};
+	SCOPED_STR cells = xasprintf("%s/cells", pointer);
+	SCOPED_STR caches = xasprintf("%s/caches", pointer);
+	struct suite_known known = {0};
+
+	if (!jx_read(item, fields, sizeof(fields) / sizeof(*fields), &known, pointer, errors))
+		return;
+	if (!has_test(s, known.test))
+		jx_complain(errors, pointer, "the suite has no test '%s'", known.test);
+	(void)jx_strings(known.cells, 128, cells, errors);
+	check_caches(known.caches, caches, errors);
+	s->known[s->known_count++] = known;
+}
+
+static void read_known(struct suite *s, json_t *list, struct jx_errors *errors)
+{
+	json_t *item;
+	size_t i;
+
+	s->known = xcalloc(json_array_size(list) + 1, sizeof(*s->known));
+	json_array_foreach(list, i, item)
+	{
+		SCOPED_STR at = xasprintf("/known/%zu", i);
+
+		read_known_one(s, item, at, errors);
+	}
+}
+
 /* --- files --- */
 
 struct suite_doc {
 	const char *name, *version, *description, *notes;
-	json_t *programs, *tests;
+	json_t *programs, *tests, *known;
 };
 
 /* The document of l->doc into l->suite; file is NAME.json, which makes names unique. */
@@ -193,6 +246,7 @@ static void read_suite(struct loaded *l, const char *dir, const char *file,
 		{"notes", JX_STRING, false, 0, 10000, offsetof(struct suite_doc, notes)},
 		{"programs", JX_ARRAY, false, 0, 64, offsetof(struct suite_doc, programs)},
 		{"tests", JX_ARRAY, true, 1, 2000, offsetof(struct suite_doc, tests)},
+		{"known", JX_ARRAY, false, 0, 1000, offsetof(struct suite_doc, known)},
 	};
 	struct suite_doc d = {.description = ""};
 
@@ -206,6 +260,7 @@ static void read_suite(struct loaded *l, const char *dir, const char *file,
 	l->suite.description = d.description;
 	read_programs(l, d.programs, dir, errors);
 	read_tests(&l->suite, d.tests, l->none, errors);
+	read_known(&l->suite, d.known, errors);
 }
 
 static int load_one(struct suites *suites, const char *dir, const char *file, struct err *err)

@@ -18,6 +18,12 @@ struct suite_test {
 	json_t *classes, *cells; /* arrays of strings, may be empty */
 };
 
+/* Cells of a test that are known to fail on these cache classes, and why: data of the suite, not of a test. */
+struct suite_known {
+	const char *test, *why;
+	json_t *cells, *caches; /* arrays of strings: patterns (plan/glob.h); class names */
+};
+
 struct suite_program {
 	const char *name, *arch; /* "coherence", "armel" */
 	const char *path;
@@ -29,6 +35,8 @@ struct suite {
 	const char *name, *version, *description;
 	struct suite_test *tests;
 	size_t tests_count;
+	struct suite_known *known;
+	size_t known_count;
 	struct suite_program *programs;
 	size_t programs_count;
 };

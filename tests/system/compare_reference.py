@@ -1,7 +1,9 @@
 """The rules of docs/COMPARE.md once more, slowly and plainly, to hold the server's comparison against.
 
 A run here is a dict: column, cache, kind, board, state, faults, warnings, plan [{id, name, kind}], results [{id, test_id, test,
-cell, kind, verdict, warned}]."""
+cell, kind, verdict, warned}]. What is known to fail is [(test, pattern of cells, cache)]."""
+
+import fnmatch
 
 CLASSES = ["unknown", "vivt", "vipt-aliasing", "vipt-nonaliasing", "pipt", "none"]
 WORST = ["pass", "skip", "missing", "inconclusive", "error", "warned", "fail"]
@@ -102,26 +104,30 @@ def change_of(first, last, kind):
         change = "flaky"
     if kind != "contract" and change in ("regressed", "still-failing", "flaky", "conflict"):
         change = "expected-gap"
+    elif change in ("still-failing", "flaky", "conflict") and first["known"] + last["known"] > 0 and \
+            (first["known"], last["known"]) == (first["fail"], last["fail"]):
+        change = "known-failing"
     return change
 
 
 def column_of(runs, rows, column):
     mine = [run for run in runs if run["column"] == column]
-    c = {v: 0 for v in ("pass", "fail", "skip", "other", "missing", "gap_fail")}
+    c = {v: 0 for v in ("pass", "fail", "skip", "other", "missing", "gap_fail", "known_fail")}
     red = green = unsure = 0
     for row in rows:
         t = row["tallies"][column]
         contract, own = row["kind"] == "contract", row["cell"] == ""
         finer = own and any(r["test"] == row["test"] and r["cell"] and r["kind"] != "contract" for r in rows)
         if contract:
-            red += t["fail"]
+            red += t["fail"] - t["known"]
         elif not finer:
             c["gap_fail"] += t["fail"]
         if own:
             for v in ("pass", "skip", "other", "missing"):
                 c[v] += t[v]
             if contract:
-                c["fail"] += t["fail"]
+                c["fail"] += t["fail"] - t["known"]
+                c["known_fail"] += t["known"]
                 green += t["pass"]
                 unsure += t["other"]
     c["runs"] = len(mine)
@@ -140,7 +146,27 @@ def column_of(runs, rows, column):
     return c
 
 
-def rows_of(runs, columns):
+def mark_known(rows, known, cache):
+    """Which failures are known: of a cell all, of a test those in columns where each failing contract cell is known."""
+    for row in rows:
+        for t in row["tallies"]:
+            t["known"] = 0
+    for row in rows:
+        if row["cell"] and any((test, c) == (row["test"], cache) and fnmatch.fnmatchcase(row["cell"], cells)
+                               for test, cells, c in known):
+            for t in row["tallies"]:
+                t["known"] = t["fail"]
+    for own in rows:
+        if own["cell"]:
+            continue
+        cells = [row for row in rows if row["cell"] and row["test"] == own["test"] and row["kind"] == "contract"]
+        for c, t in enumerate(own["tallies"]):
+            fail = sum(row["tallies"][c]["fail"] for row in cells)
+            if fail and fail == sum(row["tallies"][c]["known"] for row in cells):
+                t["known"] = t["fail"]
+
+
+def rows_of(runs, columns, expected, cache):
     known = {}
     for run in runs:
         for r in own_results(run):
@@ -157,6 +183,7 @@ def rows_of(runs, columns):
             for c in range(columns):
                 follow_test(row["tallies"][c], own["tallies"][c])
     rows = sorted(known.values(), key=lambda row: (row["order"], row["test"], row["cell"]))
+    mark_known(rows, expected, cache)
     for row in rows:
         for c, t in enumerate(row["tallies"]):
             t["state"] = state_of(t) if any(run["column"] == c for run in runs) else "unknown"
@@ -164,13 +191,13 @@ def rows_of(runs, columns):
     return rows
 
 
-def compare(runs, columns):
+def compare(runs, columns, known=()):
     """[(cache, kind, columns, rows)] in the order of the API."""
     groups = {}
     for run in runs:
         groups.setdefault((CLASSES.index(run["cache"]), run["kind"]), []).append(run)
     answer = []
     for key in sorted(groups):
-        rows = rows_of(groups[key], columns)
+        rows = rows_of(groups[key], columns, known, CLASSES[key[0]])
         answer.append((CLASSES[key[0]], key[1], [column_of(groups[key], rows, c) for c in range(columns)], rows))
     return answer

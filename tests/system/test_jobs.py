@@ -161,6 +161,15 @@ class Stored(Case):
         self.db = sqlite3.connect(os.path.join(self.farm.state, "cohort.db"), isolation_level=None)
         self.db.execute("BEGIN")
 
+    def know(self, known):
+        """A suite `known` whose cells [(test, pattern, cache)] are known to fail."""
+        self.farm.suites = os.path.join(self.farm.directory, "suites")
+        os.makedirs(self.farm.suites)
+        tests = [{"name": f"t{i}", "kind": "contract", "argv": ["true"]} for i in range(4)]
+        with open(os.path.join(self.farm.suites, "known.json"), "w", encoding="utf-8") as file:
+            json.dump({"name": "known", "version": "1", "tests": tests, "known": [
+                {"test": test, "cells": [cells], "caches": [cache], "why": f"{test} {cells}"} for test, cells, cache in known]}, file)
+
     def serve(self):
         self.db.execute("COMMIT")
         self.db.close()
@@ -232,10 +241,12 @@ def random_run(rng, column, cache, kind, name):
 
 
 class Comparing(Stored):
+    KNOWN = [("t0", "c1", "vivt"), ("t1", "*", "vivt"), ("t2", "c?", "pipt"), ("t1", "c0", "pipt")]
     SEEDS = int(os.environ.get("COHORT_COMPARE_SEEDS", "150"))
 
     def test_against_the_reference(self):
         first = random.randrange(1 << 32)
+        self.know(self.KNOWN)
         print(f"seeds {first} .. {first + self.SEEDS - 1}")
         jobs = []
         for seed in range(first, first + self.SEEDS):
@@ -245,17 +256,18 @@ class Comparing(Stored):
                     for cache, kind in rng.sample([("vivt", "qemu"), ("vivt", "physical"), ("pipt", "emulated")], rng.randrange(1, 4))
                     for name in rng.sample(["a", "b"], rng.randrange(1, 3))
                     for column in range(columns) if rng.random() < 0.9]
-            job = self.put_job(columns)
+            known = rng.random() < 0.7
+            job = self.put_job(columns, "known" if known else "smoke")
             for run in runs:
                 self.put_run(job, run)
-            jobs.append((seed, job, runs, columns))
+            jobs.append((seed, job, runs, columns, self.KNOWN if known else ()))
         self.serve()
-        for seed, job, runs, columns in jobs:
+        for seed, job, runs, columns, known in jobs:
             with self.subTest(seed=seed):
-                self.check(self.api.get(f"/api/v1/compare?job={job}"), runs, columns)
+                self.check(self.api.get(f"/api/v1/compare?job={job}"), runs, columns, known)
 
-    def check(self, got, runs, columns):
-        wanted = compare_reference.compare(runs, columns)
+    def check(self, got, runs, columns, known):
+        wanted = compare_reference.compare(runs, columns, known)
         self.assertEqual([(c["cache"], c["kind"]) for c in got["classes"]], [(w[0], w[1]) for w in wanted])
         for group, (cache, kind, wanted_columns, rows) in zip(got["classes"], wanted):
             self.assertEqual(group["proves_coherency"], kind != "qemu")
@@ -266,8 +278,8 @@ class Comparing(Stored):
                              [(r["test"], r["cell"], r["kind"], r["change"]) for r in rows])
             for row, w in zip(group["rows"], rows):
                 for cell, t in zip(row["cells"], w["tallies"]):
-                    self.assertEqual([cell[k] for k in ("pass", "fail", "skip", "other", "missing", "warnings")],
-                                     [t[k] for k in ("pass", "fail", "skip", "other", "missing", "warned")], row)
+                    self.assertEqual([cell[k] for k in ("pass", "fail", "known", "skip", "other", "missing", "warnings")],
+                                     [t[k] for k in ("pass", "fail", "known", "skip", "other", "missing", "warned")], row)
                     self.assertEqual(cell["n"], t["pass"] + t["fail"] + t["skip"] + t["other"])
                     self.check_telling(cell["result"], t, runs)
 

@@ -127,14 +127,14 @@ test("compare: headline, matrix, and the note that QEMU proves nothing", async (
 		await page.getByText("v3 fixes dio-read-anon and breaks dio-read-mapped on vivt").waitFor();
 		const matrix = page.getByRole("region", {name: "Cache class by build"});
 		const rows = await matrix.getByRole("row").allInnerTexts();
-		assert.match(rows[1], /^vivt physical\s+✗ fail 2\/8 fail[^]*✓ pass 7\/8 pass[^]*✗ fail 2\/8 fail/);
+		assert.match(rows[1], /^vivt physical\s+✗ fail 2\/8 fail[^]*✓ pass 7\/10 pass[^]*✗ fail 2\/8 fail/);
 		assert.match(rows[2], /^vivt qemu\s+cannot prove coherency\s+✓ pass 8\/8 pass/);
 		assert.match(rows[3], /◐ incomplete 3\/8 pass\s+5 missing\s+3 farm faults/);
 		assert.ok(await page.locator("#matrix .note", {hasText: data.NOTE}).isVisible());
 		// A pass on QEMU does not look like one on a board.
 		assert.equal(await matrix.getByRole("row").nth(2).locator(".badge.good").count(), 0);
 		assert.equal(await page.locator("#class-vivt-qemu .badge.good").count(), 0);
-		assert.match(await page.locator("#class-vivt-physical .tally").innerText(), /1 regressed.*1 conflict.*1 fixed.*1 skipped.*4 still-passing/s);
+		assert.match(await page.locator("#class-vivt-physical .tally").innerText(), /1 regressed.*1 conflict.*1 fixed.*1 known-failing.*1 skipped.*4 still-passing/s);
 	});
 });
 
@@ -161,6 +161,17 @@ test("compare: passing cells are folded, filters narrow, and the address keeps t
 		await page.reload();
 		await physical.getByText("dio-read-mapped").waitFor();
 		assert.equal(await physical.locator("tr.test").count(), 1);
+	});
+});
+
+test("compare: what is known to fail is told, and is not red", async () => {
+	await visit(PAGES.compare, {}, async (page) => {
+		const row = page.locator("#class-vivt-physical tr.test", {hasText: "uprobe-xol"});
+		await row.waitFor();
+		assert.equal(await row.locator(".badge.bad").count(), 0);
+		assert.match(await row.locator("td").first().innerText(), /known fail\s+2\/2/);
+		assert.equal(await row.locator("td.change").getAttribute("title"), "known to fail: the slot is invalidated by the kernel's address");
+		assert.match(await page.locator("table.matrix").innerText(), /2 known to fail/);
 	});
 });
 

@@ -40,7 +40,7 @@ function cellWord(cell, running) {
 	if (!cell || (cell.n === 0 && !cell.missing))
 		return ["no-verdict", running ? "to come" : "not run", ""];
 	if (cell.fail > 0)
-		return ["fail", "fail", `${count(cell.fail)}/${count(cell.n)}`];
+		return [cell.known === cell.fail ? "known" : "fail", cell.known === cell.fail ? "known fail" : "fail", `${count(cell.fail)}/${count(cell.n)}`];
 	if (cell.warnings > 0)
 		return ["error", "kernel warning", `${count(cell.warnings)}/${count(cell.n)}`];
 	if (cell.missing > 0)
@@ -73,7 +73,7 @@ function resultCell(row, cell, {label, state: columnState}, proves) {
 }
 
 function change(row) {
-	return h("td", {class: "change", title: CHANGE[row.class_of_change] ?? null}, h("span", {class: `badge ${TONE[row.class_of_change] ?? "quiet"}`}, row.class_of_change));
+	return h("td", {class: "change", title: row.known ? clean(`known to fail: ${row.known}`) : CHANGE[row.class_of_change] ?? null}, h("span", {class: `badge ${TONE[row.class_of_change] ?? "quiet"}`}, row.class_of_change));
 }
 
 function rowCells(row, {columns, proves}) {
@@ -84,7 +84,7 @@ function kindMark(row) {
 	return row && row.test_kind !== "contract" ? h("span", {class: "kind"}, row.test_kind) : null;
 }
 
-const toLookAt = (row) => changed(row) || (fails(row) && row.test_kind === "contract");
+const toLookAt = (row) => changed(row) || (fails(row) && row.test_kind === "contract" && row.class_of_change !== "known-failing");
 
 function foldButton(item, name, next, expanded, ...children) {
 	return h("button", {

@@ -5,7 +5,7 @@ import {kindLabel, progress, runLink, boardLink, stage, fault} from "./parts.js"
 import {COLUMN, SYMBOL, TONE} from "./words.js";
 
 function planned(column) {
-	return column.pass + column.fail + column.skip + column.other + column.missing;
+	return column.pass + column.fail + column.known_fail + column.skip + column.other + column.missing;
 }
 
 function numbers(column) {
@@ -25,6 +25,7 @@ function remarks(column) {
 		column.skip > 0 ? `${count(column.skip)} skipped` : null,
 		column.other > 0 ? `${count(column.other)} without verdict` : null,
 		column.missing > 0 ? `${count(column.missing)} missing` : null,
+		column.known_fail > 0 ? `${count(column.known_fail)} known to fail` : null,
 		column.gap_fail > 0 ? `${plural(column.gap_fail, "gap test")} failed, as data` : null,
 		column.warnings > 0 ? plural(column.warnings, "kernel warning") : null,
 		column.faults > 0 ? plural(column.faults, "farm fault") : null,

@@ -1,7 +1,7 @@
 // words.js - what the farm's words mean, for people: one table each. Unknown words are shown as they are.
 
 export const SYMBOL = {
-	pass: "✓", fail: "✗", skip: "–", inconclusive: "?", error: "!", missing: "∅",
+	pass: "✓", fail: "✗", known: "✗", skip: "–", inconclusive: "?", error: "!", missing: "∅",
 	"no-verdict": "–", incomplete: "◐", running: "▸",
 	queued: "○", done: "■", failed: "!", cancelled: "–",
 	unknown: "?", idle: "○", busy: "▸", unreachable: "✗", disabled: "‖",
@@ -12,7 +12,7 @@ export const TONE = {
 	pass: "good", fail: "bad", error: "warn", inconclusive: "warn", missing: "warn", incomplete: "warn", running: "busy",
 	failed: "warn", busy: "busy", unreachable: "bad", unknown: "warn", disabled: "warn",
 	fixed: "good", "still-passing": "quiet", regressed: "bad", "still-failing": "bad", flaky: "warn", conflict: "warn",
-	"fixed-then-lost": "bad", new: "busy", gone: "warn", skipped: "quiet", "no-verdict": "quiet", "expected-gap": "quiet",
+	"fixed-then-lost": "bad", new: "busy", gone: "warn", skipped: "quiet", "no-verdict": "quiet", "expected-gap": "quiet", "known-failing": "quiet",
 };
 
 export const VERDICTS = ["pass", "fail", "error", "inconclusive", "skip", "missing"];
@@ -38,6 +38,7 @@ export const CHANGE = {
 	new: "has no result in the first column",
 	gone: "has no result in the last column",
 	"expected-gap": "fails where the kernel promises nothing: data, not a fault",
+	"known-failing": "fails as it is known to on this cache class",
 	skipped: "was skipped",
 	"still-passing": "passes in the first and in the last column",
 };

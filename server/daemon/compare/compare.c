@@ -3,6 +3,7 @@
 #include "common/cacheclass.h"
 #include "common/scoped.h"
 #include "common/xalloc.h"
+#include "server/daemon/plan/glob.h"
 
 #include <string.h>
 
@@ -215,13 +216,66 @@ static void finish_rows(struct table *t)
 	}
 }
 
+/* --- what is known to fail --- */
+
+static const char *known_of(const struct compare_input *input, const char *cache,
+                            const struct compare_row *row)
+{
+	for (size_t i = 0; i < input->known_count; i++) {
+		const struct compare_known *known = &input->known[i];
+
+		if (strcmp(known->cache, cache) == 0 && strcmp(known->test, row->test) == 0 &&
+		    glob_match(known->cells, row->cell))
+			return known->why;
+	}
+	return NULL;
+}
+
+/* A test's own failures are known where each of its failing contract cells is. rows are the test's, its own first. */
+static void mark_known(const struct compare_input *input, const char *cache,
+                       struct compare_row *rows, size_t count)
+{
+	if (rows[0].cell[0])
+		return; /* a cell whose test is in no plan */
+	for (size_t i = 1; i < count; i++) {
+		rows[i].known = known_of(input, cache, &rows[i]);
+		for (size_t c = 0; rows[i].known && c < input->columns; c++)
+			rows[i].tally[c].known = rows[i].tally[c].fail;
+	}
+	for (size_t c = 0; c < input->columns; c++) {
+		size_t fail = 0, known = 0;
+
+		for (size_t i = 1; i < count; i++) {
+			if (rows[i].kind != COMPARE_CONTRACT)
+				continue;
+			fail += rows[i].tally[c].fail;
+			known += rows[i].tally[c].known;
+			if (rows[i].known)
+				rows[0].known = rows[i].known;
+		}
+		if (known > 0 && known == fail)
+			rows[0].tally[c].known = rows[0].tally[c].fail;
+	}
+}
+
+/* Rows are sorted: a test's own, then its cells. */
+static void mark_all_known(const struct compare_input *input, struct compare_class *class)
+{
+	for (size_t i = 0, end; i < class->rows_count; i = end) {
+		end = i + 1;
+		while (end < class->rows_count && class->rows[end].test == class->rows[i].test)
+			end++;
+		mark_known(input, class->cache, &class->rows[i], end - i);
+	}
+}
+
 static void count_row(struct compare_column *column, const struct compare_row *row,
                       const struct compare_tally *t)
 {
 	bool contract = row->kind == COMPARE_CONTRACT, own = !row->cell[0];
 
 	if (contract && !own)
-		column->cell_fail += t->fail;
+		column->cell_fail += t->fail - t->known;
 	if (!contract && !row->gap_cells)
 		column->gap_fail += t->fail;
 	if (!own)
@@ -231,7 +285,8 @@ static void count_row(struct compare_column *column, const struct compare_row *r
 	column->other += t->other;
 	column->missing += t->missing;
 	if (contract) {
-		column->fail += t->fail;
+		column->fail += t->fail - t->known;
+		column->known_fail += t->known;
 		column->contract_pass += t->pass;
 		column->contract_other += t->other;
 	}
@@ -260,8 +315,9 @@ static void count_column(struct compare_column *column, const struct compare_run
 
 /* Runs of one class and kind, by column and board. */
 static void make_class(struct compare_class *class, const struct compare_run *const *runs,
-                       size_t count, size_t columns)
+                       size_t count, const struct compare_input *input)
 {
+	size_t columns = input->columns;
 	struct table t = {.columns = columns};
 
 	class->cache = runs[0]->cache;
@@ -276,10 +332,12 @@ static void make_class(struct compare_class *class, const struct compare_run *co
 	class->tallies = t.tallies;
 	free(t.slots);
 	free(t.board);
-	for (size_t i = 0; i < t.count; i++)
-		judge_row(class, &class->rows[i], columns);
 	if (t.count > 0)
 		qsort(class->rows, class->rows_count, sizeof(*class->rows), by_order);
+	if (input->known_count > 0)
+		mark_all_known(input, class);
+	for (size_t i = 0; i < t.count; i++)
+		judge_row(class, &class->rows[i], columns);
 	for (size_t c = 0; c < columns; c++)
 		class->columns[c].state = compare_verdict_of(&class->columns[c]);
 }
@@ -305,24 +363,24 @@ static int by_class(const void *a, const void *b)
 	return strcmp((*left)->board, (*right)->board);
 }
 
-struct comparison *compare_make(const struct compare_run *runs, size_t count, size_t columns)
+struct comparison *compare_make(const struct compare_input *input)
 {
+	size_t count = input->runs_count;
 	struct comparison *all = xcalloc(1, sizeof(*all));
 	SCOPED_MEM mem = xcalloc(count + 1, sizeof(struct compare_run *));
 	const struct compare_run **sorted = mem;
 
-	all->columns = columns;
+	all->columns = input->columns;
 	all->classes = xcalloc(count + 1, sizeof(*all->classes));
 	for (size_t i = 0; i < count; i++)
-		sorted[i] = &runs[i];
+		sorted[i] = &input->runs[i];
 	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are sorted */
 	qsort((void *)sorted, count, sizeof(*sorted), by_class);
 	for (size_t first = 0, end; first < count; first = end) {
 		end = first + 1;
 		while (end < count && compare_classes(sorted[first], sorted[end]) == 0)
 			end++;
-		make_class(&all->classes[all->classes_count++], sorted + first, end - first,
-		           columns);
+		make_class(&all->classes[all->classes_count++], sorted + first, end - first, input);
 	}
 	return all;
 }

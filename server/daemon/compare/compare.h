@@ -34,6 +34,12 @@ struct compare_run {
 	size_t results_count;
 };
 
+/* What is known to fail: these cells of this test on this cache class, and why. */
+struct compare_known {
+	const char *test, *cells, *cache; /* cells: a pattern (plan/glob.h) */
+	const char *why;
+};
+
 enum compare_state {
 	STATE_ABSENT, /* not planned here */
 	STATE_UNKNOWN, /* planned, and no verdict, or not enough: missing, error, inconclusive, not run yet */
@@ -54,6 +60,7 @@ enum compare_change {
 	CHANGE_NEW,
 	CHANGE_GONE,
 	CHANGE_EXPECTED_GAP,
+	CHANGE_KNOWN_FAILING,
 	CHANGE_SKIPPED,
 	CHANGE_STILL_PASSING,
 	CHANGE_COUNT,
@@ -63,6 +70,7 @@ enum compare_change {
 struct compare_tally {
 	size_t pass, fail, skip, other, missing, pending; /* other: error, inconclusive */
 	size_t warned;                                    /* of pass: with a kernel warning */
+	size_t known; /* of fail: known ones; of a test's own: when all its failing cells are known */
 	size_t boards_clean, boards_bad, boards_mixed;
 	int64_t telling; /* the result to look at: the first of the worst; 0: none */
 	unsigned worst;
@@ -73,6 +81,7 @@ struct compare_row {
 	const char *test, *cell;
 	enum compare_test_kind kind;
 	int64_t order;               /* lowest test_id */
+	const char *known;           /* why it is known to fail here; NULL: it is not */
 	bool gap_cells;              /* a test's own row: it has cells that are no contract */
 	struct compare_tally *tally; /* one a column */
 	enum compare_change change;
@@ -91,9 +100,10 @@ struct compare_column {
 	size_t runs, broken, open;
 	size_t pass, fail, skip, other,
 		missing;                      /* the tests' own results; fail: of contract tests */
+	size_t known_fail;                    /* of contract tests; not in fail */
 	size_t contract_pass, contract_other; /* of pass and other: of contract tests */
-	size_t cell_fail;                     /* failed results of contract cells */
-	size_t gap_fail;                      /* failures where the kernel promises nothing */
+	size_t cell_fail; /* failed results of contract cells that are not known */
+	size_t gap_fail;  /* failures where the kernel promises nothing */
 	size_t faults, warnings;
 };
 
@@ -110,8 +120,15 @@ struct comparison {
 	size_t classes_count, columns;
 };
 
-/* Compare count runs; the comparison borrows their texts. The caller frees it. */
-struct comparison *compare_make(const struct compare_run *runs, size_t count, size_t columns);
+struct compare_input {
+	const struct compare_run *runs;
+	size_t runs_count, columns;
+	const struct compare_known *known;
+	size_t known_count;
+};
+
+/* Compare runs; the comparison borrows all texts. The caller frees it. */
+struct comparison *compare_make(const struct compare_input *input);
 void compare_free(struct comparison *comparison);
 
 /* The rules by themselves. */

@@ -35,6 +35,7 @@ static json_t *cell_json(const struct compare_tally *t)
 	                                  number(t->pass + t->fail + t->skip + t->other));
 	(void)json_object_set_new_nocheck(cell, "pass", number(t->pass));
 	(void)json_object_set_new_nocheck(cell, "fail", number(t->fail));
+	(void)json_object_set_new_nocheck(cell, "known", number(t->known));
 	(void)json_object_set_new_nocheck(cell, "skip", number(t->skip));
 	(void)json_object_set_new_nocheck(cell, "other", number(t->other));
 	(void)json_object_set_new_nocheck(cell, "missing", number(t->missing));
@@ -50,16 +51,18 @@ static json_t *row_json(const struct compare_row *row, size_t columns)
 
 	for (size_t c = 0; c < columns; c++)
 		(void)json_array_append_new(cells, cell_json(&row->tally[c]));
-	return json_pack("{s:s, s:s?, s:s, s:s, s:o}", "test", row->test, "cell",
+	return json_pack("{s:s, s:s?, s:s, s:s?, s:s, s:o}", "test", row->test, "cell",
 	                 row->cell[0] ? row->cell : NULL, "test_kind", compare_kind_name(row->kind),
-	                 "class_of_change", compare_change_name(row->change), "cells", cells);
+	                 "known", row->known, "class_of_change", compare_change_name(row->change),
+	                 "cells", cells);
 }
 
 static json_t *column_json(const struct compare_column *c, json_t *label)
 {
-	return json_pack("{s:O, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "label", label,
-	                 "state", compare_verdict_name(c->state), "runs", (json_int_t)c->runs,
-	                 "pass", (json_int_t)c->pass, "fail", (json_int_t)c->fail, "skip",
+	return json_pack("{s:O, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "label",
+	                 label, "state", compare_verdict_name(c->state), "runs",
+	                 (json_int_t)c->runs, "pass", (json_int_t)c->pass, "fail",
+	                 (json_int_t)c->fail, "known_fail", (json_int_t)c->known_fail, "skip",
 	                 (json_int_t)c->skip, "other", (json_int_t)c->other, "missing",
 	                 (json_int_t)c->missing, "gap_fail", (json_int_t)c->gap_fail, "faults",
 	                 (json_int_t)c->faults, "warnings", (json_int_t)c->warnings);
@@ -114,14 +117,23 @@ static const char *plural(size_t n)
 	return n == 1 ? "" : "s";
 }
 
+static void write_passed(FILE *out, const struct compare_column *c)
+{
+	size_t results = c->contract_pass + c->known_fail;
+
+	(void)fprintf(out, "%zu result%s, none failed", results, plural(results));
+	if (c->known_fail > 0)
+		(void)fprintf(out, " but %zu that %s known", c->known_fail,
+		              c->known_fail == 1 ? "is" : "are");
+}
+
 /* What the column by itself says, in few words. */
 static void write_column(FILE *out, const struct compare_column *c)
 {
 	if (c->state == COLUMN_RUNNING)
 		(void)fprintf(out, "still running");
 	else if (c->state == COLUMN_PASS)
-		(void)fprintf(out, "%zu result%s, none failed", c->contract_pass,
-		              plural(c->contract_pass));
+		write_passed(out, c);
 	else if (c->state == COLUMN_FAIL && c->fail + c->cell_fail > 0)
 		(void)fprintf(out, "%zu failed", c->fail > 0 ? c->fail : c->cell_fail);
 	else if (c->state == COLUMN_FAIL)

@@ -74,6 +74,11 @@ enum compare_change compare_change_of(const struct compare_tally *first,
 	    (change == CHANGE_REGRESSED || change == CHANGE_STILL_FAILING ||
 	     change == CHANGE_FLAKY || change == CHANGE_CONFLICT))
 		return CHANGE_EXPECTED_GAP;
+	if ((change == CHANGE_STILL_FAILING || change == CHANGE_FLAKY ||
+	     change == CHANGE_CONFLICT) &&
+	    first->known + last->known > 0 && first->known == first->fail &&
+	    last->known == last->fail)
+		return CHANGE_KNOWN_FAILING;
 	return change;
 }
 
@@ -103,6 +108,7 @@ const char *compare_change_name(enum compare_change change)
 		[CHANGE_NEW] = "new",
 		[CHANGE_GONE] = "gone",
 		[CHANGE_EXPECTED_GAP] = "expected-gap",
+		[CHANGE_KNOWN_FAILING] = "known-failing",
 		[CHANGE_SKIPPED] = "skipped",
 		[CHANGE_STILL_PASSING] = "still-passing",
 	};

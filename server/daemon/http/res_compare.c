@@ -43,6 +43,7 @@ static int read_query(struct http_req *req, struct wanted *w)
 	struct jx_errors errors = {0};
 
 	w->query.builds = w->builds;
+	w->query.suites = req->ctx->suites;
 	w->query.suite = http_query(req, "suite");
 	http_query_int(req, "job", 1, INT64_MAX, &w->query.job, &errors);
 	if (!builds == !http_query(req, "job"))

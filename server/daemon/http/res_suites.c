@@ -6,7 +6,7 @@
 
 static json_t *suite_json(const struct suite *suite)
 {
-	json_t *tests = json_array();
+	json_t *tests = json_array(), *known = json_array();
 
 	for (size_t i = 0; i < suite->tests_count; i++) {
 		const struct suite_test *t = &suite->tests[i];
@@ -17,8 +17,16 @@ static json_t *suite_json(const struct suite *suite)
 		                         "time_limit_s", (json_int_t)t->time_limit_s, "classes",
 		                         t->classes, "cells", t->cells));
 	}
-	return json_pack("{s:s, s:s, s:s, s:o}", "name", suite->name, "version", suite->version,
-	                 "description", suite->description, "tests", tests);
+	for (size_t i = 0; i < suite->known_count; i++) {
+		const struct suite_known *k = &suite->known[i];
+
+		(void)json_array_append_new(known, json_pack("{s:s, s:O, s:O, s:s}", "test",
+		                                             k->test, "cells", k->cells, "caches",
+		                                             k->caches, "why", k->why));
+	}
+	return json_pack("{s:s, s:s, s:s, s:o, s:o}", "name", suite->name, "version",
+	                 suite->version, "description", suite->description, "tests", tests, "known",
+	                 known);
 }
 
 /* There are few suites and no pages of them. */

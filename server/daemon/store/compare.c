@@ -7,6 +7,7 @@
 #include "server/daemon/compare/compare_json.h"
 #include "server/daemon/compare/intern.h"
 #include "server/daemon/store/store.h"
+#include "server/daemon/suite.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -25,7 +26,9 @@ struct loader {
 	struct compare_result *results; /* of all runs, one after the other */
 	size_t results_count, results_room;
 	json_t *labels, *builds; /* builds: one array a column */
-	const char *suite;       /* of the runs of builds, in texts; NULL before the first */
+	const char *suite;       /* of the runs, in texts; NULL before the first */
+	struct compare_known *known;
+	size_t known_count;
 	size_t columns;
 };
 
@@ -35,6 +38,7 @@ static void loader_release(struct loader *l)
 	free(l->runs);
 	free(l->stored);
 	free(l->results);
+	free(l->known);
 	json_decref(l->labels);
 	json_decref(l->builds);
 }
@@ -85,7 +89,7 @@ static void add_run(struct loader *l, sqlite3_stmt *s, size_t column)
 
 static int load_job(struct loader *l, int64_t job, struct err *err)
 {
-	sqlite3_stmt *s = db_query(l->db, "SELECT labels FROM job WHERE id = ?1", "i", job);
+	sqlite3_stmt *s = db_query(l->db, "SELECT labels, suite FROM job WHERE id = ?1", "i", job);
 	int rc = db_step(l->db, s, err);
 
 	if (rc == 0)
@@ -93,6 +97,7 @@ static int load_job(struct loader *l, int64_t job, struct err *err)
 	if (rc < 0)
 		return -1;
 	l->labels = json_loads(db_text(s, 0), 0, NULL);
+	l->suite = intern_text(&l->texts, db_text(s, 1));
 	l->columns = json_array_size(l->labels);
 	if (l->columns == 0)
 		return err_set(err, ERR_IO, "job %" PRId64 " has no labels", job);
@@ -279,9 +284,38 @@ static void link_results(struct loader *l)
 	}
 }
 
+/* --- what is known to fail --- */
+
+static void add_known(struct loader *l, const struct suite_known *known)
+{
+	size_t cells = json_array_size(known->cells), caches = json_array_size(known->caches);
+
+	l->known = xrealloc(l->known, (l->known_count + cells * caches) * sizeof(*l->known));
+	for (size_t i = 0; i < cells * caches; i++)
+		l->known[l->known_count++] = (struct compare_known){
+			.test = known->test,
+			.cells = json_string_value(json_array_get(known->cells, i / caches)),
+			.cache = json_string_value(json_array_get(known->caches, i % caches)),
+			.why = known->why,
+		};
+}
+
+static void load_known(struct loader *l, const struct suites *suites)
+{
+	const struct suite *suite = suites && l->suite ? suite_find(suites, l->suite) : NULL;
+
+	for (size_t i = 0; suite && i < suite->known_count; i++)
+		add_known(l, &suite->known[i]);
+}
+
 static json_t *compare_loaded(const struct loader *l)
 {
-	struct comparison *comparison = compare_make(l->runs, l->runs_count, l->columns);
+	const struct compare_input input = {.runs = l->runs,
+	                                    .runs_count = l->runs_count,
+	                                    .columns = l->columns,
+	                                    .known = l->known,
+	                                    .known_count = l->known_count};
+	struct comparison *comparison = compare_make(&input);
 	json_t *doc = compare_json(comparison, l->labels);
 
 	(void)json_object_set(doc, "builds", l->builds);
@@ -299,6 +333,7 @@ json_t *compare_load(struct db *db, const struct compare_query *query, struct er
 		rc = load_results(&l, i, err);
 	if (rc == 0) {
 		link_results(&l);
+		load_known(&l, query->suites);
 		doc = compare_loaded(&l);
 	}
 	loader_release(&l);

@@ -7,6 +7,8 @@
 struct db;
 struct err;
 
+struct suites;
+
 #define COMPARE_RESULTS_MAX 1000000 /* rows of one comparison */
 
 struct compare_query {
@@ -14,6 +16,7 @@ struct compare_query {
 	const int64_t *builds; /* else runs of these builds in any job, base first */
 	size_t builds_count;
 	const char *suite; /* with builds: only of this suite; NULL: the one that they ran */
+	const struct suites *suites; /* what is known to fail; may be NULL */
 };
 
 /* The comparison as docs/API.md has it. The caller owns it; NULL with *err: ERR_NOTFOUND for the job or a build,

@@ -78,7 +78,8 @@ static void test_kinds_apart(void **state)
 	(void)add(&f, 0, "t", "", VERDICT_FAIL);
 	(void)add_run(&f, 0, "vipt-aliasing", "qemu", "r");
 	(void)add(&f, 0, "t", "", VERDICT_PASS);
-	c = compare_make(f.runs, f.count, 1);
+	c = compare_make(
+		&(struct compare_input){.runs = f.runs, .runs_count = f.count, .columns = 1});
 	assert_int_equal(c->classes_count, 3);
 	assert_string_equal(c->classes[0].kind, "physical");
 	assert_int_equal(c->classes[0].columns[0].state, COLUMN_FAIL);
@@ -101,7 +102,8 @@ static void test_boards_disagree(void **state)
 	(void)add(&f, 0, "t", "", VERDICT_PASS);
 	(void)add_run(&f, 1, "vivt", "physical", "b");
 	(void)add(&f, 0, "t", "", VERDICT_FAIL);
-	c = compare_make(f.runs, f.count, 2);
+	c = compare_make(
+		&(struct compare_input){.runs = f.runs, .runs_count = f.count, .columns = 2});
 	row = row_of(&c->classes[0], "t", "");
 	assert_int_equal(row->change, CHANGE_CONFLICT);
 	assert_int_equal(row->tally[1].telling, 3);
@@ -124,7 +126,8 @@ static void test_order(void **state)
 	(void)add_run(&f, 1, "vivt", "qemu", "q");
 	(void)add(&f, 1, "a", "", VERDICT_PASS);
 	(void)add(&f, 2, "m", "", VERDICT_PASS);
-	c = compare_make(f.runs, f.count, 2);
+	c = compare_make(
+		&(struct compare_input){.runs = f.runs, .runs_count = f.count, .columns = 2});
 	assert_int_equal(c->classes[0].rows_count, 5);
 	for (unsigned i = 0; i < 5; i++) {
 		const struct compare_row *row = &c->classes[0].rows[i];
@@ -154,7 +157,8 @@ static void test_cells_not_reached(void **state)
 	(void)add_run(&f, 1, "vivt", "qemu", "q");
 	(void)add(&f, 0, "t", "", VERDICT_FAIL);
 	(void)add(&f, 0, "t", "x", VERDICT_PASS);
-	c = compare_make(f.runs, f.count, 2);
+	c = compare_make(
+		&(struct compare_input){.runs = f.runs, .runs_count = f.count, .columns = 2});
 	assert_int_equal(row_of(&c->classes[0], "t", "")->change, CHANGE_REGRESSED);
 	assert_int_equal(row_of(&c->classes[0], "t", "x")->change, CHANGE_STILL_PASSING);
 	row = row_of(&c->classes[0], "t", "y");
@@ -179,7 +183,8 @@ static void test_cells_skipped_and_gone(void **state)
 	(void)add_run(&f, 1, "vivt", "qemu", "q");
 	(void)add(&f, 0, "t", "", VERDICT_SKIP);
 	(void)add(&f, 1, "u", "", VERDICT_PASS);
-	c = compare_make(f.runs, f.count, 2);
+	c = compare_make(
+		&(struct compare_input){.runs = f.runs, .runs_count = f.count, .columns = 2});
 	assert_int_equal(row_of(&c->classes[0], "t", "x")->change, CHANGE_SKIPPED);
 	assert_int_equal(row_of(&c->classes[0], "u", "x")->change, CHANGE_GONE);
 	end(&f, c);
@@ -199,7 +204,8 @@ static void test_gap_cells(void **state)
 	add(&f, 1, "g", "1", VERDICT_FAIL)->kind = COMPARE_GAP;
 	add(&f, 1, "g", "2", VERDICT_FAIL)->kind = COMPARE_GAP;
 	add(&f, 2, "h", "", VERDICT_FAIL)->kind = COMPARE_GAP;
-	c = compare_make(f.runs, f.count, 1);
+	c = compare_make(
+		&(struct compare_input){.runs = f.runs, .runs_count = f.count, .columns = 1});
 	column = &c->classes[0].columns[0];
 	assert_int_equal(column->state, COLUMN_PASS);
 	assert_int_equal(column->fail, 0);
@@ -216,7 +222,8 @@ static void test_not_run(void **state)
 	(void)state;
 	(void)add_run(&f, 0, "vivt", "qemu", "q");
 	(void)add(&f, 0, "t", "", VERDICT_PASS);
-	c = compare_make(f.runs, f.count, 2);
+	c = compare_make(
+		&(struct compare_input){.runs = f.runs, .runs_count = f.count, .columns = 2});
 	assert_int_equal(c->classes[0].columns[1].state, COLUMN_NO_VERDICT);
 	assert_int_equal(c->classes[0].rows[0].change, CHANGE_NO_VERDICT);
 	end(&f, c);
@@ -232,7 +239,8 @@ static void test_warning(void **state)
 	(void)add(&f, 0, "t", "", VERDICT_PASS);
 	add_run(&f, 1, "vivt", "qemu", "q")->warnings = 1;
 	add(&f, 0, "t", "", VERDICT_PASS)->warned = true;
-	c = compare_make(f.runs, f.count, 2);
+	c = compare_make(
+		&(struct compare_input){.runs = f.runs, .runs_count = f.count, .columns = 2});
 	assert_int_equal(c->classes[0].columns[1].state, COLUMN_FAIL);
 	assert_int_equal(c->classes[0].columns[1].warnings, 1);
 	assert_int_equal(c->classes[0].rows[0].change, CHANGE_REGRESSED);
@@ -258,7 +266,8 @@ static void test_headline(void **state)
 	(void)add(&f, 0, "t", "", VERDICT_PASS);
 	(void)add_run(&f, 1, "pipt", "physical", "p");
 	(void)add(&f, 0, "t", "", VERDICT_PASS);
-	c = compare_make(f.runs, f.count, 2);
+	c = compare_make(
+		&(struct compare_input){.runs = f.runs, .runs_count = f.count, .columns = 2});
 	text = compare_headline(c, labels);
 	assert_string_equal(text,
 	                    "v1 against base: vivt (qemu) 1 regressed, 1 fixed (1 failed); pipt "

@@ -18,6 +18,10 @@
 	{                                                                                          \
 		.fail = (n), .boards_bad = 1                                                       \
 	}
+#define KNOWN(n)                                                                                   \
+	{                                                                                          \
+		.fail = (n), .known = (n), .boards_bad = 1                                         \
+	}
 #define SOME(p, f)                                                                                 \
 	{                                                                                          \
 		.pass = (p), .fail = (f), .boards_mixed = 1                                        \
@@ -126,6 +130,11 @@ static void test_changes(void **state)
 		{FAIL(3), PASS(3), COMPARE_GAP, "fixed"},
 		{PASS(3), PASS(3), COMPARE_INFO, "still-passing"},
 		{FAIL(3), FAIL(3), COMPARE_INFO, "expected-gap"},
+		{KNOWN(3), KNOWN(3), COMPARE_CONTRACT, "known-failing"},
+		{KNOWN(3), FAIL(3), COMPARE_CONTRACT, "still-failing"},
+		{KNOWN(3), PASS(3), COMPARE_CONTRACT, "fixed"},
+		{PASS(3), KNOWN(3), COMPARE_CONTRACT, "regressed"},
+		{KNOWN(3), KNOWN(3), COMPARE_GAP, "expected-gap"},
 	};
 
 	(void)state;

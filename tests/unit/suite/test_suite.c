@@ -96,6 +96,11 @@ static void test_load(void **state)
 #define TEST(more)   "{\"name\":\"t\",\"kind\":\"contract\",\"argv\":[\"x\"]" more "}"
 #define SUITE(tests) "{\"name\":\"s\",\"version\":\"1\",\"tests\":[" tests "]}"
 
+#define KNOWN(test, cache)                                                                         \
+	"{\"name\":\"s\",\"version\":\"1\",\"tests\":[" TEST(                                      \
+		"") "],\"known\":[{\"test\":\"" test "\",\"cells\":[\"*\"],\"caches\":[\"" cache   \
+		    "\"],\"why\":\"w\"}]}"
+
 static void test_refused(void **state)
 {
 	static const struct {
@@ -107,6 +112,8 @@ static void test_refused(void **state)
 		{"{\"name\":\"other\",\"version\":\"1\",\"tests\":[" TEST("") "]}",
 	         "/name: 'other' must be the name of the file"},
 		{SUITE(TEST("") "," TEST("")), "/tests/1: test 't' is there twice"},
+		{KNOWN("none", "vivt"), "/known/0: the suite has no test 'none'"},
+		{KNOWN("t", "vvt"), "/known/0/caches: no such cache class 'vvt'"},
 		{SUITE(TEST(",\"cells\":[1]")), "/tests/0/cells/0: must be a string"},
 		{SUITE(TEST(",\"classes\":[\"vvt\"]")), "no such cache class 'vvt'"},
 		{SUITE(TEST(",\"time_limit_s\":0")), "/tests/0/time_limit_s: must be 1 to 3600"},
