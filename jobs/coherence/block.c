@@ -43,26 +43,51 @@ static bool generation_older(uint32_t generation, const struct pattern *expect)
 	return (int16_t)((uint16_t)generation - newest) < 0;
 }
 
+static bool is_block(const uint32_t words[HALF_WORDS])
+{
+	return words[2] == ~words[0] && words[3] == (words[1] ^ BLOCK_XOR);
+}
+
+/* Find the plain block in what was read: as it is, under noise, or for a page of one word as that
+ * word says. Returns false when there is none. */
+static bool decode(const uint32_t actual[HALF_WORDS], unsigned int half,
+                   const struct pattern *expect, uint32_t plain[HALF_WORDS])
+{
+	memcpy(plain, actual, HALF_BYTES);
+	if (is_block(plain))
+		return true;
+	block_mask(half, plain);
+	if (is_block(plain))
+		return true;
+	if (actual[1] != actual[0] || actual[2] != actual[0] || actual[3] != actual[0])
+		return false;
+	plain[0] = actual[0];
+	plain[1] = half << 24 | (uint32_t)WRITER_SAME << 16 | expect->base.nonce;
+	return true;
+}
+
 enum tag block_tag(const uint32_t actual[HALF_WORDS], unsigned int half,
                    const struct pattern *expect, const void *cipher)
 {
 	static const uint32_t zero[HALF_WORDS];
 	const uint8_t *raw = cipher;
-	uint32_t page = actual[0] & 0xffffU;
+	uint32_t plain[HALF_WORDS];
+	uint32_t page;
 
 	if (memcmp(actual, zero, sizeof(zero)) == 0)
 		return TAG_ZERO;
 	if (raw != NULL && memcmp(actual, raw + (size_t)half * HALF_BYTES, HALF_BYTES) == 0)
 		return TAG_CIPHER;
-	if (actual[2] != ~actual[0] || actual[3] != (actual[1] ^ BLOCK_XOR))
+	if (!decode(actual, half, expect, plain))
 		return TAG_TORN;
-	if ((actual[1] >> 16 & 0xffU) == WRITER_POISON)
+	page = plain[0] & 0xffffU;
+	if ((plain[1] >> 16 & 0xffU) == WRITER_POISON)
 		return TAG_POISON;
 	if (page != expect->base.page && page != expect->over.page)
 		return TAG_FOREIGN;
-	if ((actual[1] & 0xffffU) != expect->base.nonce || actual[1] >> 24 != half)
+	if ((plain[1] & 0xffffU) != expect->base.nonce || plain[1] >> 24 != half)
 		return TAG_FOREIGN;
-	return generation_older(actual[0] >> 16, expect) ? TAG_STALE : TAG_FOREIGN;
+	return generation_older(plain[0] >> 16, expect) ? TAG_STALE : TAG_FOREIGN;
 }
 
 const char *tag_name(enum tag tag)

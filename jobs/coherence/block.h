@@ -25,6 +25,8 @@ enum writer {
 	WRITER_KERNEL = 'K',
 	WRITER_CIPHER = 'C',
 	WRITER_POISON = 'P',
+	WRITER_NOISE = 'N', /* the user's, made incompressible: each word XOR noise of its place */
+	WRITER_SAME = 'S',  /* the user's, one word all over the page: generation << 16 | page */
 };
 
 struct stamp {
@@ -58,6 +60,23 @@ static inline bool pattern_is_over(const struct pattern *pattern, unsigned int w
 	       (word & pattern->mask) == pattern->match;
 }
 
+/* Words without a pattern that a compressor could use; the same on every page. */
+static inline uint32_t block_noise(unsigned int word)
+{
+	uint32_t mixed = (word + 1U) * 2654435761U;
+
+	mixed = (mixed ^ mixed >> 15) * 0x85ebca6bU;
+	mixed = (mixed ^ mixed >> 13) * 0xc2b2ae35U;
+	return mixed ^ mixed >> 16;
+}
+
+/* Put noise over a half-line, or take it away again. */
+static inline void block_mask(unsigned int half, uint32_t words[HALF_WORDS])
+{
+	for (unsigned int i = 0; i < HALF_WORDS; i++)
+		words[i] ^= block_noise(half * HALF_WORDS + i);
+}
+
 static inline void stamp_half(const struct stamp *stamp, unsigned int half,
                               uint32_t out[HALF_WORDS])
 {
@@ -69,6 +88,10 @@ static inline void stamp_half(const struct stamp *stamp, unsigned int half,
 	out[1] = half << 24 | (uint32_t)stamp->writer << 16 | stamp->nonce;
 	out[2] = ~out[0];
 	out[3] = out[1] ^ BLOCK_XOR;
+	if (stamp->writer == WRITER_SAME)
+		out[1] = out[2] = out[3] = out[0];
+	else if (stamp->writer == WRITER_NOISE)
+		block_mask(half, out);
 }
 
 /* The four words that half-line half of the page should hold. */

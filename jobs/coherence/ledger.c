@@ -1,7 +1,10 @@
 #include "ledger.h"
 
 #include "dmdev.h"
+#include "knob.h"
 #include "loopdev.h"
+#include "memcg.h"
+#include "zramdev.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -21,6 +24,7 @@ struct ledger_entry *ledger_add(struct ledger *ledger, enum ledger_kind kind)
 		struct ledger_entry *entry = &ledger->entries[i];
 
 		if (entry->kind == LEDGER_FREE) {
+			memset(entry, 0, sizeof(*entry));
 			entry->kind = kind;
 			return entry;
 		}
@@ -31,10 +35,17 @@ struct ledger_entry *ledger_add(struct ledger *ledger, enum ledger_kind kind)
 static int remove_entry(struct ledger_entry *entry)
 {
 	entry->name[sizeof(entry->name) - 1] = '\0';
+	entry->value[sizeof(entry->value) - 1] = '\0';
 	if (entry->kind == LEDGER_LOOP)
 		return loop_remove(entry->loop, entry->device, entry->inode);
 	if (entry->kind == LEDGER_MAP)
 		return dm_remove(entry->name);
+	if (entry->kind == LEDGER_ZRAM)
+		return zram_remove(entry->loop);
+	if (entry->kind == LEDGER_KNOB)
+		return knob_restore(entry);
+	if (entry->kind == LEDGER_CGROUP)
+		return memcg_remove(entry->name);
 	return 0;
 }
 
@@ -50,6 +61,8 @@ unsigned int ledger_clean(struct ledger *ledger)
 			failed++;
 		entry->kind = LEDGER_FREE;
 	}
+	if (failed == 0)
+		knob_forget(ledger);
 	return failed;
 }
 
@@ -68,5 +81,7 @@ static int is_orphan(const char *name, void *context)
 
 unsigned int ledger_sweep(void)
 {
-	return dm_remove_matching(is_orphan, NULL) + loop_remove_matching(is_orphan, NULL);
+	return dm_remove_matching(is_orphan, NULL) + loop_remove_matching(is_orphan, NULL) +
+	       zram_remove_matching(is_orphan, NULL) + memcg_remove_matching(is_orphan, NULL) +
+	       knob_sweep(is_orphan, NULL);
 }

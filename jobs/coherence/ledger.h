@@ -9,17 +9,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define LEDGER_LABEL    "cohort-coherence-" /* the runner's pid follows */
-#define LEDGER_ENTRIES  16U
-#define LEDGER_NAME_MAX 48U
+#define LEDGER_LABEL     "cohort-coherence-" /* the runner's pid follows */
+#define LEDGER_ENTRIES   16U
+#define LEDGER_NAME_MAX  48U
+#define LEDGER_VALUE_MAX 24U
 
-enum ledger_kind { LEDGER_FREE, LEDGER_LOOP, LEDGER_MAP };
+enum ledger_kind { LEDGER_FREE, LEDGER_LOOP, LEDGER_MAP, LEDGER_ZRAM, LEDGER_KNOB, LEDGER_CGROUP };
 
 struct ledger_entry {
 	enum ledger_kind kind;
-	unsigned int loop;          /* number of the loop device */
-	uint64_t device, inode;     /* its backing file, to be sure that it is ours */
-	char name[LEDGER_NAME_MAX]; /* of the device-mapper map */
+	unsigned int loop;            /* number of the loop device, or of the zram device */
+	uint64_t device, inode;       /* its backing file, to be sure that it is ours */
+	char name[LEDGER_NAME_MAX];   /* of the device-mapper map, the knob's file, the cgroup */
+	char value[LEDGER_VALUE_MAX]; /* what the knob was */
 };
 
 struct ledger {
@@ -30,7 +32,8 @@ struct ledger {
 /* Start a ledger for the runner with this pid. */
 void ledger_init(struct ledger *ledger, pid_t owner);
 
-/* Note a device that is about to be made. Returns the entry, or NULL when there is no room. */
+/* Note a device that is about to be made. LEDGER_FREE as kind: the caller sets it when the entry is whole.
+ * Returns the entry, or NULL when there is no room. */
 struct ledger_entry *ledger_add(struct ledger *ledger, enum ledger_kind kind);
 
 /* Take away everything in ledger. Returns how many things could not be removed. */

@@ -15,15 +15,14 @@
 /* Where a node may be made: the first of these that is writable and not mounted nodev. */
 static const char *const directories[] = {"/tmp", "/dev", "/run", "/dev/shm", "/mnt", "/"};
 
-int node_open(mode_t type, dev_t device, int flags)
+int node_open_named(mode_t type, dev_t device, int flags, char path[NODE_PATH_MAX])
 {
-	char path[64];
 	int error = ENOENT;
 
 	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
 		int fd;
 
-		(void)snprintf(path, sizeof(path), "%s/.cohort-node-%ld", directories[i],
+		(void)snprintf(path, NODE_PATH_MAX, "%s/.cohort-node-%ld", directories[i],
 		               (long)getpid());
 		if (mknod(path, type | 0600, device) < 0) {
 			error = errno;
@@ -31,14 +30,24 @@ int node_open(mode_t type, dev_t device, int flags)
 		}
 		fd = open(path, flags | O_CLOEXEC);
 		error = errno;
-		(void)unlink(path);
 		if (fd >= 0)
 			return fd;
+		(void)unlink(path);
 		if (error != EACCES) /* EACCES: mounted nodev */
 			break;
 	}
 	errno = error;
 	return -1;
+}
+
+int node_open(mode_t type, dev_t device, int flags)
+{
+	char path[NODE_PATH_MAX];
+	int fd = node_open_named(type, device, flags, path);
+
+	if (fd >= 0)
+		(void)unlink(path);
+	return fd;
 }
 
 /* Read a number at *text and step over it. Returns 0, or -1 when there is none. */

@@ -7,6 +7,11 @@
  * Returns a close-on-exec descriptor that the caller owns, or -1 with errno. */
 int node_open(mode_t type, dev_t device, int flags);
 
+#define NODE_PATH_MAX 64U
+
+/* The same, but the node stays at path until the caller removes it, for calls that want a name. */
+int node_open_named(mode_t type, dev_t device, int flags, char path[NODE_PATH_MAX]);
+
 /* Number of a miscellaneous device by its name in /proc/misc, such as "loop-control".
  * Returns 0, or -1 with errno ENODEV when the kernel has none. */
 int node_misc(const char *name, dev_t *device);

@@ -66,12 +66,29 @@ uint64_t page_frame(const void *va)
 	return entry & ((UINT64_C(1) << 55) - 1);
 }
 
-int page_arch_flag(uint64_t pfn)
+bool page_swapped(const void *va)
+{
+	uint64_t entry = table_entry("/proc/self/pagemap", (uintptr_t)va / PAGE_BYTES);
+
+	return (entry >> 62 & 1U) != 0;
+}
+
+static int page_flag(uint64_t pfn, unsigned int bit)
 {
 	uint64_t flags;
 
 	if (pfn == 0)
 		return -1;
 	flags = table_entry("/proc/kpageflags", pfn);
-	return flags == 0 ? -1 : (int)(flags >> KPF_ARCH & 1U);
+	return flags == 0 ? -1 : (int)(flags >> bit & 1U);
+}
+
+int page_arch_flag(uint64_t pfn)
+{
+	return page_flag(pfn, KPF_ARCH);
+}
+
+int page_ksm_flag(uint64_t pfn)
+{
+	return page_flag(pfn, KPF_KSM);
 }

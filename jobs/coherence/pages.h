@@ -24,5 +24,11 @@ unsigned int colour_of(const void *va);
 /* Frame number behind va by /proc/self/pagemap, or 0 when it is absent or hidden from us. */
 uint64_t page_frame(const void *va);
 
+/* True when the page at va of our own memory is in a swap area. */
+bool page_swapped(const void *va);
+
 /* KPF_ARCH (PG_arch_1, on ARM PG_dcache_clean) of a frame: 0, 1, or -1 when unknown. */
 int page_arch_flag(uint64_t pfn);
+
+/* KPF_KSM of a frame: 1 when it is a merged one, 0, or -1 when unknown. */
+int page_ksm_flag(uint64_t pfn);

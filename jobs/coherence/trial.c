@@ -46,6 +46,7 @@ static int set_base(struct ctx *ctx, const struct trial_ops *ops, struct target 
 {
 	memset(target->views, 0, VIEW_COUNT * sizeof(target->views[0]));
 	target->cipher = NULL;
+	target->idle = false;
 	target->base = pattern_of(ctx_stamp(ctx, WRITER_POISON, ctx_generation(ctx), target->page));
 	if (ops->base != NULL)
 		return ops->base(ctx, target);
@@ -124,6 +125,15 @@ static bool is_masked(const struct ctx *ctx, const struct target *target)
 	       (!ctx->act_sleeps && target->switches.voluntary > 0);
 }
 
+static bool is_bad(const struct target *target)
+{
+	for (unsigned int view = 0; view < VIEW_COUNT; view++) {
+		if (halves_count(&target->views[view].bad) > 0)
+			return true;
+	}
+	return false;
+}
+
 static void count_one(struct ctx *ctx, struct target *target, unsigned int cell,
                       unsigned int iteration, bool control)
 {
@@ -139,6 +149,8 @@ static void count_one(struct ctx *ctx, struct target *target, unsigned int cell,
 		.nivcsw = target->switches.involuntary,
 	};
 
+	if (target->idle && !is_bad(target))
+		return;
 	finding.place.arch_after = (int8_t)page_arch_flag(target->pfn);
 	(void)report_finding(ctx->report, &finding);
 	if (!control && is_masked(ctx, target))

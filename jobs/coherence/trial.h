@@ -25,6 +25,8 @@ struct target {
 	unsigned int slot_index;
 	int delta;     /* user colour ^ kernel colour; -1: not known */
 	bool unusable; /* this kernel refused to map it; in no trial */
+	bool idle;     /* set by act: the kernel did not do what the trial is about. Unless
+	                * something is wrong all the same, the trial does not count */
 	uint64_t pfn;  /* 0: not known */
 	int arch_before;
 	struct pattern base;      /* the old content; set by base */

@@ -14,6 +14,8 @@
 	ROW(shared_alias) \
 	/* Address spaces, copy on write, reclaim */ \
 	ROW(fork_cow) \
+	ROW(zram_swap) \
+	ROW(zram_swap_stale_k) \
 	/* Instructions */ \
 	ROW(jit_cacheflush) \
 	/* Other processes, rings shared with the kernel */ \

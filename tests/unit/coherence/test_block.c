@@ -88,6 +88,28 @@ static void test_tags(void **state)
 	assert_int_equal(block_tag(words, 7, &expect, page), TAG_CIPHER);
 }
 
+/* Pages of noise and of one word are read back as what they are. */
+static void test_disguised_tags(void **state)
+{
+	static const uint8_t writers[] = {WRITER_NOISE, WRITER_SAME};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(writers); i++) {
+		struct pattern expect = pattern_of(stamp(5, writers[i]));
+		struct stamp old = stamp(4, writers[i]);
+		struct stamp other = old;
+		uint32_t words[HALF_WORDS];
+
+		other.page = (uint16_t)(other.page + 1U);
+		stamp_half(&old, 9, words);
+		assert_int_equal(block_tag(words, 9, &expect, NULL), TAG_STALE);
+		stamp_half(&other, 9, words);
+		assert_int_equal(block_tag(words, 9, &expect, NULL), TAG_FOREIGN);
+		words[1] ^= 1U;
+		assert_int_equal(block_tag(words, 9, &expect, NULL), TAG_TORN);
+	}
+}
+
 /* Generations are compared in sequence, over the wrap. */
 static void test_wrap(void **state)
 {
@@ -146,9 +168,10 @@ static void test_inject(void **state)
 int main(void)
 {
 	const struct CMUnitTest cases[] = {
-		cmocka_unit_test(test_words), cmocka_unit_test(test_pattern),
-		cmocka_unit_test(test_tags),  cmocka_unit_test(test_wrap),
-		cmocka_unit_test(test_view),  cmocka_unit_test(test_inject),
+		cmocka_unit_test(test_words),  cmocka_unit_test(test_pattern),
+		cmocka_unit_test(test_tags),   cmocka_unit_test(test_disguised_tags),
+		cmocka_unit_test(test_wrap),   cmocka_unit_test(test_view),
+		cmocka_unit_test(test_inject),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);
