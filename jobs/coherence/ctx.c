@@ -101,6 +101,15 @@ int ctx_error(struct ctx *ctx, const char *format, ...)
 	return -1;
 }
 
+int ctx_whole(struct ctx *ctx, ssize_t done, size_t bytes, const char *what)
+{
+	if (done >= 0 && (size_t)done == bytes)
+		return 0;
+	if (done >= 0)
+		errno = EIO;
+	return ctx_error(ctx, "%s", what);
+}
+
 void ctx_note(struct ctx *ctx, const char *format, ...)
 {
 	struct report *report = ctx->report;

@@ -5,6 +5,8 @@
 #include "report.h"
 #include "test.h"
 
+#include <sys/types.h>
+
 struct inject;
 struct ledger;
 
@@ -46,6 +48,9 @@ __attribute__((format(printf, 3, 4))) int ctx_skip(struct ctx *ctx, enum reason 
                                                    const char *format, ...);
 /* The text gets ": " and the text of errno, unless errno is 0. */
 __attribute__((format(printf, 2, 3))) int ctx_error(struct ctx *ctx, const char *format, ...);
+
+/* Check what a read or write of bytes returned. Returns 0 when it was all, else -1 after ctx_error() for what. */
+int ctx_whole(struct ctx *ctx, ssize_t done, size_t bytes, const char *what);
 
 /* Add to the text of the result. */
 __attribute__((format(printf, 2, 3))) void ctx_note(struct ctx *ctx, const char *format, ...);

@@ -3,6 +3,7 @@
 #include "ledger.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -50,16 +51,31 @@ static struct target target_new(void *slots, unsigned int index)
 	return target;
 }
 
-/* Map and touch a candidate and learn its frame. */
-static int candidate(struct ctx *ctx, struct target *target, pool_file_fn *make)
-{
-	int flags = make != NULL ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
+/* Where the pages of a pool come from: new files, one file, or (neither) anonymous memory. */
+struct source {
+	pool_file_fn *make;
+	int fd; /* -1: none */
+};
 
-	if (make != NULL) {
-		target->fd = make(ctx, target->page, target->offset + (off_t)PAGE_BYTES);
-		if (target->fd < 0)
-			return -1;
+static int open_file(struct ctx *ctx, struct target *target, const struct source *source)
+{
+	if (source->fd < 0) {
+		target->fd = source->make(ctx, target->page, target->offset + (off_t)PAGE_BYTES);
+		return target->fd < 0 ? -1 : 0;
 	}
+	target->offset += (off_t)target->slot_index * (off_t)(COLOURS * PAGE_BYTES);
+	target->fd = fcntl(source->fd, F_DUPFD_CLOEXEC, 0);
+	return target->fd < 0 ? ctx_error(ctx, "a descriptor of the test file") : 0;
+}
+
+/* Map and touch a candidate and learn its frame. */
+static int candidate(struct ctx *ctx, struct target *target, const struct source *source)
+{
+	bool is_file = source->make != NULL || source->fd >= 0;
+	int flags = is_file ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
+
+	if (is_file && open_file(ctx, target, source) < 0)
+		return -1;
 	if (target_map(ctx, target, PROT_READ | PROT_WRITE, flags) < 0)
 		return -1;
 	memset(target->va, 0, PAGE_BYTES);
@@ -87,7 +103,7 @@ static struct target *pool_add(struct pool *pool, const struct target *target)
 	return added;
 }
 
-static int pool_fill(struct ctx *ctx, struct pool *pool, pool_file_fn *make)
+static int pool_fill(struct ctx *ctx, struct pool *pool, const struct source *source)
 {
 	struct target candidates[CANDIDATES];
 	unsigned int have[DELTA_COUNT] = {0};
@@ -104,7 +120,7 @@ static int pool_fill(struct ctx *ctx, struct pool *pool, pool_file_fn *make)
 		struct target *target = &candidates[made];
 
 		*target = target_new(slots, made);
-		result = candidate(ctx, target, make);
+		result = candidate(ctx, target, source);
 		made++;
 		if (result == 0 && have[target->delta]++ < TARGETS_PER_DELTA) {
 			pool_add(pool, target);
@@ -120,12 +136,19 @@ static int pool_fill(struct ctx *ctx, struct pool *pool, pool_file_fn *make)
 
 int pool_anon(struct ctx *ctx, struct pool *pool)
 {
-	return pool_fill(ctx, pool, NULL);
+	return pool_fill(ctx, pool, &(struct source){.fd = -1});
 }
 
 int pool_files(struct ctx *ctx, struct pool *pool, pool_file_fn *make)
 {
-	return pool_fill(ctx, pool, make);
+	return pool_fill(ctx, pool, &(struct source){.make = make, .fd = -1});
+}
+
+_Static_assert(CANDIDATES *COLOURS *PAGE_BYTES == POOL_FILE_BYTES, "the file of pool_of_file()");
+
+int pool_of_file(struct ctx *ctx, struct pool *pool, int fd)
+{
+	return pool_fill(ctx, pool, &(struct source){.fd = fd});
 }
 
 int pool_unmapped(struct ctx *ctx, struct pool *pool, pool_file_fn *make, unsigned int count)

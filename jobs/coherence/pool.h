@@ -15,6 +15,12 @@ int pool_anon(struct ctx *ctx, struct pool *pool);
  * its address's colour, as caches that alias require. */
 int pool_files(struct ctx *ctx, struct pool *pool, pool_file_fn *make);
 
+/* The file that pool_of_file() wants has this many bytes; holes are fine. */
+#define POOL_FILE_BYTES (UINT64_C(1) << 20)
+
+/* As pool_files(), but every page is of the one file fd, which stays the caller's. */
+int pool_of_file(struct ctx *ctx, struct pool *pool, int fd);
+
 /* Make files and slots without mapping anything: no frame, no delta known yet. */
 int pool_unmapped(struct ctx *ctx, struct pool *pool, pool_file_fn *make, unsigned int count);
 

@@ -73,6 +73,7 @@ enum kernel_state { KERNEL_ABSENT, KERNEL_CLEAN, KERNEL_STATES };
 #define KERNEL_ALL  3U
 #define DELTA_ALL   15U
 #define DELTA_COUNT 4U
+#define DELTA_PAIR  3U /* congruent, and one distance that aliases on every cache that aliases at all */
 
 /* One form of a test. Its cells are every combination that the masks allow; a mask of 0
  * leaves that dimension out of the cells and of their names. */

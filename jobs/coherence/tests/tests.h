@@ -7,9 +7,12 @@
 	/* Direct I/O and scatterlists */ \
 	ROW(dio_read_anon) \
 	ROW(dio_read_mapped) \
+	ROW(dio_read_primed) \
+	ROW(dio_write) \
 	/* Files, page cache, buffered I/O */ \
 	ROW(write_mmap) \
 	ROW(mmap_write_read) \
+	ROW(loop_write_mmap) \
 	/* Two user mappings */ \
 	ROW(shared_alias) \
 	/* Address spaces, copy on write, reclaim */ \
