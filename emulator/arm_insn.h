@@ -7,8 +7,6 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-typedef enum exec arm_fn(struct cpu *cpu, uint32_t insn);
-
 /* Bits 27:20 and 7:4 choose; a row takes all whose bits under mask are value. The first one wins. */
 struct arm_row {
 	uint32_t mask, value;
@@ -19,10 +17,17 @@ extern const struct arm_row arm_data_rows[]; /* each table ends with a row whose
 extern const struct arm_row arm_multiply_rows[];
 extern const struct arm_row arm_memory_rows[];
 extern const struct arm_row arm_system_rows[];
+/* ARMv6 only. */
+extern const struct arm_row arm_media_rows[];
+extern const struct arm_row arm_dual_rows[];
+extern const struct arm_row arm_exclusive_rows[];
+extern const struct arm_row arm_state_rows[];
 
 /* The instructions with condition field 15. */
 arm_fn arm_unconditional;
+arm_fn arm_unconditional_v6; /* those that ARMv6 adds */
 arm_fn arm_undefined;
+arm_fn arm_breakpoint;
 
 #define RN(insn) ((insn) >> 16 & 15)
 #define RD(insn) ((insn) >> 12 & 15)
@@ -33,6 +38,17 @@ ALWAYS_INLINE uint32_t rotate_right(uint32_t value, uint32_t by)
 {
 	by &= 31;
 	return by ? value >> by | value << (32 - by) : value;
+}
+
+/* REV and REV16. */
+ALWAYS_INLINE uint32_t reverse_word(uint32_t value)
+{
+	return __builtin_bswap32(value);
+}
+
+ALWAYS_INLINE uint32_t reverse_halves(uint32_t value)
+{
+	return rotate_right(__builtin_bswap32(value), 16);
 }
 
 /* An operand and the carry out of the shifter: 0 or 1. */

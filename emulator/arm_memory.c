@@ -43,7 +43,7 @@ ALWAYS_INLINE bool load_rotated(struct cpu *cpu, uint32_t address, uint32_t righ
 {
 	if (!mem_load32(cpu->mem, address, rights, value))
 		return false;
-	if (address & 3)
+	if ((address & 3) && !(cpu->mem->mmu.control & SCTLR_U))
 		*value = rotate_right(*value, 8 * (address & 3));
 	return true;
 }
@@ -69,10 +69,10 @@ ALWAYS_INLINE enum exec load_single(struct cpu *cpu, uint32_t insn, uint32_t off
 	return EXEC_OK;
 }
 
-/* The PC is stored as its address + 12. */
+/* The PC is stored as its address + 12, or + 8. */
 ALWAYS_INLINE uint32_t stored_value(const struct cpu *cpu, unsigned n)
 {
-	return cpu->r[n] + (n == 15 ? 4 : 0);
+	return cpu->r[n] + (n == 15 ? cpu->stored_pc : 0);
 }
 
 ALWAYS_INLINE enum exec store_single(struct cpu *cpu, uint32_t insn, uint32_t offset)
@@ -116,6 +116,14 @@ static enum exec store_immediate(struct cpu *cpu, uint32_t insn)
 static enum exec store_register(struct cpu *cpu, uint32_t insn)
 {
 	return store_single(cpu, insn, shifted_offset(cpu, insn));
+}
+
+/* Of a double word: ARMv6's SCTLR.U asks for words only. */
+static bool is_aligned_double(struct cpu *cpu, uint32_t address, bool write)
+{
+	unsigned bytes = cpu->mem->mmu.control & SCTLR_U ? 4 : 8;
+
+	return mem_aligned(cpu->mem, address, bytes, write);
 }
 
 /* Halfwords, signed bytes and double words: the offset is a register or eight bits. */
@@ -163,7 +171,7 @@ static enum exec load_double(struct cpu *cpu, uint32_t insn)
 
 	if (RD(insn) & 1)
 		return EXEC_UNDEFINED;
-	if (!mem_aligned(cpu->mem, place.address, 8, false) ||
+	if (!is_aligned_double(cpu, place.address, false) ||
 	    !mem_load32(cpu->mem, place.address, cpu->user_shift, &low) ||
 	    !mem_load32(cpu->mem, place.address + 4, cpu->user_shift, &high))
 		return EXEC_DATA_ABORT;
@@ -182,7 +190,7 @@ static enum exec store_double(struct cpu *cpu, uint32_t insn)
 
 	if (RD(insn) & 1)
 		return EXEC_UNDEFINED;
-	if (!mem_aligned(cpu->mem, place.address, 8, true) ||
+	if (!is_aligned_double(cpu, place.address, true) ||
 	    !mem_store32(cpu->mem, place.address, cpu->user_shift, cpu->r[RD(insn)]) ||
 	    !mem_store32(cpu->mem, place.address + 4, cpu->user_shift,
 	                 stored_value(cpu, RD(insn) + 1)))
@@ -197,6 +205,8 @@ static enum exec swap(struct cpu *cpu, uint32_t insn)
 	uint32_t stored = cpu->r[RM(insn)];
 	uint32_t value;
 
+	if (!(insn & BYTE) && !mem_aligned(cpu->mem, address, 4, true))
+		return EXEC_DATA_ABORT;
 	if (insn & BYTE) {
 		if (!mem_load8(cpu->mem, address, cpu->user_shift, &value) ||
 		    !mem_store8(cpu->mem, address, cpu->user_shift, stored))
@@ -227,6 +237,8 @@ static enum exec store_block(struct cpu *cpu, uint32_t insn)
 {
 	struct place place = place_of_block(cpu, insn);
 
+	if (!mem_aligned(cpu->mem, place.address, 4, true))
+		return EXEC_DATA_ABORT;
 	for (uint32_t list = insn & 0xffff; list; list &= list - 1) {
 		unsigned n = (unsigned)__builtin_ctz(list);
 		uint32_t value = stored_value(cpu, n);
@@ -263,6 +275,8 @@ static enum exec load_block(struct cpu *cpu, uint32_t insn)
 	bool user_bank = (insn & USER_BANK) && !(insn & 0x8000);
 	uint32_t values[16];
 
+	if (!mem_aligned(cpu->mem, place.address, 4, false))
+		return EXEC_DATA_ABORT;
 	values[15] = 0;
 	for (uint32_t list = insn & 0xffff; list; list &= list - 1) {
 		unsigned n = (unsigned)__builtin_ctz(list);

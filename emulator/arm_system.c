@@ -35,10 +35,11 @@ static enum exec branch_link_exchange(struct cpu *cpu, uint32_t insn)
 	return EXEC_OK;
 }
 
-static enum exec breakpoint(struct cpu *cpu, uint32_t insn)
+enum exec arm_breakpoint(struct cpu *cpu, uint32_t insn)
 {
-	(void)cpu;
 	(void)insn;
+	if (cpu->v6)
+		cpu->mem->ifsr = FAULT_DEBUG;
 	return EXEC_PREFETCH_ABORT;
 }
 
@@ -75,9 +76,12 @@ static enum exec write_status(struct cpu *cpu, uint32_t insn, uint32_t value)
 		return EXEC_OK;
 	}
 	/* User mode has the flags only; the state bit is for BX. */
-	mask &= cpu->user_shift ? 0xf8000000u : 0xf80000dfu;
+	if (cpu->v6)
+		mask &= PSR_GE | PSR_E | (cpu->user_shift ? 0xf8000000u : 0xf80001dfu);
+	else
+		mask &= cpu->user_shift ? 0xf8000000u : 0xf80000dfu;
 	if (!cpu_set_cpsr(cpu, (cpu->cpsr & ~mask) | (value & mask)))
-		return cpu_stop(cpu, "MSR of 0x%08x, which names no mode", value);
+		return cpu_stop(cpu, "MSR of 0x%08x: no such mode, or big-endian data", value);
 	return EXEC_OK;
 }
 
@@ -91,7 +95,16 @@ static enum exec immediate_to_status(struct cpu *cpu, uint32_t insn)
 	return write_status(cpu, insn, rotate_right(insn & 0xff, insn >> 7 & 0x1e));
 }
 
-/* MRC and MCR. There is CP15 for privileged code and no other coprocessor: Linux then finds no VFP. */
+/* CP14. Of the debug unit there is its ID, which says that it can do nothing; Linux on ARMv6 reads it. */
+static enum exec debug_register(struct cpu *cpu, struct cp15_op op, bool is_read, unsigned rd)
+{
+	if (!cpu->v6 || !is_read || rd == 15 || op.opc1 || op.crn || op.crm || op.opc2)
+		return EXEC_UNDEFINED;
+	cpu->r[rd] = 0;
+	return EXEC_OK;
+}
+
+/* MRC and MCR. There is CP15 for privileged code and no other coprocessor but that: Linux then finds no VFP. */
 static enum exec coprocessor_register(struct cpu *cpu, uint32_t insn)
 {
 	struct cp15_op op = {.opc1 = insn >> 21 & 7,
@@ -101,9 +114,13 @@ static enum exec coprocessor_register(struct cpu *cpu, uint32_t insn)
 	enum exec result;
 	uint32_t value;
 
-	if ((insn >> 8 & 15) != 15 || cpu->user_shift)
+	bool is_read = insn & 0x00100000;
+
+	if ((insn >> 8 & 15) == 14)
+		return debug_register(cpu, op, is_read, RD(insn));
+	if ((insn >> 8 & 15) != 15 || (cpu->user_shift && !cp15_is_for_user(cpu, op, is_read)))
 		return EXEC_UNDEFINED;
-	if (!(insn & 0x00100000))
+	if (!is_read)
 		return cp15_write(cpu, op, cpu->r[RD(insn)]);
 	result = cp15_read(cpu, op, &value);
 	if (result != EXEC_OK)
@@ -131,9 +148,9 @@ enum exec arm_unconditional(struct cpu *cpu, uint32_t insn)
 		cpu_branch_exchange(cpu, (cpu->r[15] + (uint32_t)offset + (insn >> 23 & 2)) | 1);
 		return EXEC_OK;
 	}
-	if ((insn & 0x0d70f000) == 0x0550f000) /* PLD, which this core ignores */
+	if ((insn & 0x0d70f000) == 0x0550f000) /* PLD, which is ignored */
 		return EXEC_OK;
-	return EXEC_UNDEFINED;
+	return cpu->v6 ? arm_unconditional_v6(cpu, insn) : EXEC_UNDEFINED;
 }
 
 const struct arm_row arm_system_rows[] = {
@@ -143,23 +160,20 @@ const struct arm_row arm_system_rows[] = {
 	{0x0ff000f0, 0x01200010, branch_exchange},
 	{0x0ff000f0, 0x01200020, branch_exchange},
 	{0x0ff000f0, 0x01200030, branch_link_exchange},
-	{0x0ff000f0, 0x01200070, breakpoint},
+	{0x0ff000f0, 0x01200070, arm_breakpoint},
 	{0x0e000000, 0x0a000000, branch},
 	{0x0f000010, 0x0e000010, coprocessor_register},
 	{0x0f000000, 0x0f000000, software_interrupt},
 	{0, 0, NULL},
 };
 
-static arm_fn *decode_table[4096];
+static arm_fn *decode_table[2][4096]; /* ARMv5, ARMv6 */
 
 /* The bits that choose, and where they are in the instruction. */
-static arm_fn *decode(uint32_t insn)
+static arm_fn *decode(uint32_t insn, const struct arm_row *const *tables)
 {
-	static const struct arm_row *const tables[] = {arm_multiply_rows, arm_memory_rows,
-	                                               arm_system_rows, arm_data_rows};
-
-	for (unsigned t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {
-		for (const struct arm_row *row = tables[t]; row->run; row++) {
+	for (; *tables; tables++) {
+		for (const struct arm_row *row = *tables; row->run; row++) {
 			if ((insn & row->mask) == row->value)
 				return row->run;
 		}
@@ -167,11 +181,19 @@ static arm_fn *decode(uint32_t insn)
 	return arm_undefined;
 }
 
-void arm_init(void)
+void arm_init(struct cpu *cpu)
 {
+	static const struct arm_row *const v6[] = {
+		arm_media_rows,  arm_dual_rows,     arm_exclusive_rows,
+		arm_state_rows,  arm_multiply_rows, arm_memory_rows,
+		arm_system_rows, arm_data_rows,     NULL};
+	const struct arm_row *const *tables = cpu->v6 ? v6 : v6 + 4;
+	arm_fn **table = decode_table[cpu->v6];
+
 	for (uint32_t i = 0; i < 4096; i++)
 		/* cppcheck-suppress AssignmentAddressToInteger ; it is a table of functions */
-		decode_table[i] = decode((i & 0xff0) << 16 | (i & 0xf) << 4);
+		table[i] = decode((i & 0xff0) << 16 | (i & 0xf) << 4, tables);
+	cpu->arm_table = table;
 }
 
 enum exec arm_step(struct cpu *cpu)
@@ -187,5 +209,5 @@ enum exec arm_step(struct cpu *cpu)
 	cpu->next_pc = pc + 4;
 	if (insn >> 28 != 14 && !(cpu_conditions[insn >> 28] >> (cpu->cpsr >> 28) & 1))
 		return insn >> 28 == 15 ? arm_unconditional(cpu, insn) : EXEC_OK;
-	return decode_table[(insn >> 16 & 0xff0) | (insn >> 4 & 0xf)](cpu, insn);
+	return cpu->arm_table[(insn >> 16 & 0xff0) | (insn >> 4 & 0xf)](cpu, insn);
 }

@@ -37,13 +37,37 @@ static int bank_of(uint32_t mode)
 	}
 }
 
-void cpu_init(struct cpu *cpu, struct mem *mem)
+static const char *const model_names[] = {
+	[CPU_ARM926] = "arm926", [CPU_ARM1136] = "arm1136", [CPU_ARM1176] = "arm1176"};
+
+const char *cpu_model_name(enum cpu_model model)
 {
-	arm_init();
-	thumb_init();
+	return model_names[model];
+}
+
+bool cpu_model_by_name(const char *name, enum cpu_model *model)
+{
+	for (unsigned n = 0; n < sizeof(model_names) / sizeof(model_names[0]); n++) {
+		if (strcmp(name, model_names[n]) == 0) {
+			*model = (enum cpu_model)n;
+			return true;
+		}
+	}
+	return false;
+}
+
+void cpu_init(struct cpu *cpu, struct mem *mem, enum cpu_model model)
+{
 	memset(cpu, 0, sizeof(*cpu));
+	cpu->model = model;
+	cpu->v6 = model != CPU_ARM926;
+	cpu->stored_pc = cpu->v6 ? 0 : 4;
+	cpu->cp15.aux_control = 7; /* prediction on; the ARM926 has no such register */
 	cpu->mem = mem;
-	cpu->cpsr = MODE_SVC | PSR_I | PSR_F;
+	mem->mmu.v6 = cpu->v6;
+	cpu->cpsr = MODE_SVC | PSR_I | PSR_F | (cpu->v6 ? PSR_A : 0);
+	arm_init(cpu);
+	thumb_init(cpu);
 }
 
 static void bank_switch(struct cpu *cpu, int from, int to)
@@ -61,7 +85,7 @@ bool cpu_set_cpsr(struct cpu *cpu, uint32_t value)
 	int from = bank_of(cpu->cpsr);
 	int to = bank_of(value);
 
-	if (to < 0)
+	if (to < 0 || (cpu->v6 && (value & PSR_E)))
 		return false;
 	if (from != to)
 		bank_switch(cpu, from, to);
@@ -78,6 +102,15 @@ uint32_t *cpu_spsr(struct cpu *cpu)
 	int bank = bank_of(cpu->cpsr);
 
 	return bank == BANK_USR ? NULL : &cpu->spsr[bank];
+}
+
+uint32_t *cpu_stack_of(struct cpu *cpu, uint32_t mode)
+{
+	int bank = bank_of(mode);
+
+	if (bank < 0)
+		return NULL;
+	return bank == bank_of(cpu->cpsr) ? &cpu->r[13] : &cpu->bank_sp_lr[bank][0];
 }
 
 uint32_t *cpu_user_reg(struct cpu *cpu, unsigned n)
@@ -163,5 +196,8 @@ void cpu_snap(struct cpu *cpu, struct snap *snap)
 	SNAP(snap, cpu->spsr);
 	SNAP(snap, cpu->bank_sp_lr);
 	SNAP(snap, cpu->bank_low);
+	SNAP(snap, cpu->exclusive_address);
+	SNAP(snap, cpu->exclusive_bytes);
+	SNAP(snap, cpu->cp15);
 	snap_need(snap, bank_of(cpu->cpsr) >= 0 && (cpu->user_shift == 0 || cpu->user_shift == 2));
 }

@@ -1,4 +1,5 @@
-/* cpu.h - one ARMv5TEJ core (ARM926EJ-S): registers, modes, exceptions and the run loop.
+/* cpu.h - one core, ARM926EJ-S (ARMv5TEJ), ARM1136J-S or ARM1176JZ-S (ARMv6K): registers, modes,
+ * exceptions and the run loop.
  *
  * The core reaches memory through struct mem only. It knows no clock: it counts instructions, and
  * who owns the machine turns that into time. */
@@ -6,17 +7,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct cpu;
 struct mem;
 struct snap;
 
-#define PSR_N 0x80000000u
-#define PSR_Z 0x40000000u
-#define PSR_C 0x20000000u
-#define PSR_V 0x10000000u
-#define PSR_Q 0x08000000u /* sticky saturation */
-#define PSR_I 0x00000080u /* IRQ masked */
-#define PSR_F 0x00000040u /* FIQ masked */
-#define PSR_T 0x00000020u /* Thumb */
+#define PSR_N  0x80000000u
+#define PSR_Z  0x40000000u
+#define PSR_C  0x20000000u
+#define PSR_V  0x10000000u
+#define PSR_Q  0x08000000u /* sticky saturation */
+#define PSR_GE 0x000f0000u /* ARMv6: of the lanes of a parallel addition */
+#define PSR_E  0x00000200u /* ARMv6: big-endian data, which is not modelled */
+#define PSR_A  0x00000100u /* ARMv6: imprecise aborts masked */
+#define PSR_I  0x00000080u /* IRQ masked */
+#define PSR_F  0x00000040u /* FIQ masked */
+#define PSR_T  0x00000020u /* Thumb */
 
 enum cpu_mode {
 	MODE_USR = 0x10,
@@ -44,6 +49,17 @@ enum exec {
 
 enum cpu_line { CPU_IRQ = 1, CPU_FIQ = 2 };
 
+enum cpu_model { CPU_ARM926, CPU_ARM1136, CPU_ARM1176 };
+
+typedef enum exec arm_fn(struct cpu *cpu, uint32_t insn);
+
+/* Registers of CP15 that change nothing here; ARMv6. */
+struct cp15_state {
+	uint32_t aux_control;
+	uint32_t ifar, wfar;
+	uint32_t thread[3]; /* thread IDs: of the user, readable by the user, of the kernel */
+};
+
 struct cpu {
 	uint32_t r[16];      /* r[15] while an instruction runs: its address + 8, in Thumb + 4 */
 	uint32_t pc;         /* of the instruction that runs, or is next */
@@ -58,11 +74,22 @@ struct cpu {
 	uint32_t spsr[BANKS];
 	uint32_t bank_sp_lr[BANKS][2]; /* r13, r14 of the modes that do not run */
 	uint32_t bank_low[2][5];       /* r8-r12: [0] all modes but FIQ, [1] FIQ */
+	enum cpu_model model;
+	bool v6;                                     /* all models but the ARM926 */
+	uint32_t stored_pc;                          /* what a store adds to r[15] */
+	uint32_t exclusive_address, exclusive_bytes; /* the monitor; 0 bytes: it is open */
+	struct cp15_state cp15;
+	arm_fn *const *arm_table, *const *thumb_table; /* of the model */
 	char stop_text[160];
 };
 
-/* Fill the decode tables and put the core into the state after reset: SVC mode, interrupts masked. */
-void cpu_init(struct cpu *cpu, struct mem *mem);
+/* Fill the decode tables and put a core of that model, and mem's MMU, into the state after reset: SVC
+ * mode, interrupts masked. */
+void cpu_init(struct cpu *cpu, struct mem *mem, enum cpu_model model);
+
+/* "arm926" and so on; or the model of such a name. */
+const char *cpu_model_name(enum cpu_model model);
+bool cpu_model_by_name(const char *name, enum cpu_model *model);
 
 /* Run until count reaches run_until, WFI, or something that is not modelled.
  * Returns EXEC_OK, EXEC_HALT, or EXEC_STOP with cpu->stop_text set. */
@@ -77,7 +104,7 @@ void cpu_poke(struct cpu *cpu);
 /* Save or load registers, lines and the count; between instructions. */
 void cpu_snap(struct cpu *cpu, struct snap *snap);
 
-/* Replace the CPSR, changing banks. A mode that does not exist is refused: false. */
+/* Replace the CPSR, changing banks. A mode that does not exist, or big-endian data, is refused: false. */
 bool cpu_set_cpsr(struct cpu *cpu, uint32_t value);
 
 /* The SPSR of the current mode; NULL in USR and SYS, which have none. */
@@ -85,6 +112,9 @@ uint32_t *cpu_spsr(struct cpu *cpu);
 
 /* Register n as user mode sees it (LDM and STM with ^). */
 uint32_t *cpu_user_reg(struct cpu *cpu, unsigned n);
+
+/* R13 of that mode; NULL when there is no such mode. */
+uint32_t *cpu_stack_of(struct cpu *cpu, uint32_t mode);
 
 /* Record that something is not modelled, with the PC. Returns EXEC_STOP. */
 enum exec cpu_stop(struct cpu *cpu, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -98,13 +128,19 @@ void cpu_exception(struct cpu *cpu, enum exec why);
 /* Take a pending interrupt if it is not masked; pc is then the vector. False if masked. */
 bool cpu_interrupt(struct cpu *cpu);
 
+/* CPS, ARM and Thumb: bits A, I, F of aif are cleared (imod 2) or set (3). Nothing in user mode. */
+enum exec cpu_change_state(struct cpu *cpu, uint32_t aif, uint32_t imod, bool to_mode,
+                           uint32_t mode);
+/* SETEND. */
+enum exec cpu_set_endian(struct cpu *cpu, bool big);
+
 /* One instruction at cpu->pc. Sets next_pc, and registers if EXEC_OK. */
 enum exec arm_step(struct cpu *cpu);
 enum exec thumb_step(struct cpu *cpu);
 
-/* Fill the tables that the steps decode by; more than once is fine. */
-void arm_init(void);
-void thumb_init(void);
+/* Fill the tables that the steps decode by (more than once is fine) and choose the core's. */
+void arm_init(struct cpu *cpu);
+void thumb_init(struct cpu *cpu);
 
 /* Whether a condition (0-14; AL is 14) holds for the flags in cpsr. Row: condition, bit: NZCV. */
 extern const uint16_t cpu_conditions[16];

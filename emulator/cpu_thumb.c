@@ -1,4 +1,4 @@
-/* Thumb state, version 2 of ARMv5T. Bits 15:6 choose the function. */
+/* Thumb state, of ARMv5T and ARMv6. Bits 15:6 choose the function. */
 #include "arm_insn.h"
 #include "host.h"
 #include "mem.h"
@@ -186,7 +186,8 @@ static bool load_rotated(struct cpu *cpu, uint32_t address, uint32_t *value)
 {
 	if (!mem_load32(cpu->mem, address, cpu->user_shift, value))
 		return false;
-	*value = rotate_right(*value, 8 * (address & 3));
+	if ((address & 3) && !(cpu->mem->mmu.control & SCTLR_U))
+		*value = rotate_right(*value, 8 * (address & 3));
 	return true;
 }
 
@@ -314,6 +315,8 @@ static enum exec move_stack(struct cpu *cpu, uint32_t insn)
 /* Store the registers of list upwards from address. */
 static bool store_list(struct cpu *cpu, uint32_t list, uint32_t address)
 {
+	if (!mem_aligned(cpu->mem, address, 4, true))
+		return false;
 	for (; list; list &= list - 1) {
 		if (!mem_store32(cpu->mem, address, cpu->user_shift, cpu->r[__builtin_ctz(list)]))
 			return false;
@@ -324,6 +327,8 @@ static bool store_list(struct cpu *cpu, uint32_t list, uint32_t address)
 
 static bool load_list(struct cpu *cpu, uint32_t list, uint32_t address, uint32_t values[16])
 {
+	if (!mem_aligned(cpu->mem, address, 4, false))
+		return false;
 	for (; list; list &= list - 1) {
 		if (!mem_load32(cpu->mem, address, cpu->user_shift, &values[__builtin_ctz(list)]))
 			return false;
@@ -431,19 +436,72 @@ static enum exec link_exchange_suffix(struct cpu *cpu, uint32_t insn)
 	return EXEC_OK;
 }
 
-static enum exec breakpoint(struct cpu *cpu, uint32_t insn)
-{
-	(void)cpu;
-	(void)insn;
-	return EXEC_PREFETCH_ABORT;
-}
-
 static enum exec software_interrupt(struct cpu *cpu, uint32_t insn)
 {
 	(void)cpu;
 	(void)insn;
 	return EXEC_SWI;
 }
+
+/* SXTH, SXTB, UXTH, UXTB. */
+static enum exec extend(struct cpu *cpu, uint32_t insn)
+{
+	uint32_t s = cpu->r[S(insn)];
+
+	switch (insn >> 6 & 3) {
+	case 0:
+		s = (uint32_t)(int16_t)s;
+		break;
+	case 1:
+		s = (uint32_t)(int8_t)s;
+		break;
+	case 2:
+		s &= 0xffff;
+		break;
+	default:
+		s &= 0xff;
+		break;
+	}
+	cpu->r[D(insn)] = s;
+	return EXEC_OK;
+}
+
+/* REV, REV16, REVSH. */
+static enum exec reverse(struct cpu *cpu, uint32_t insn)
+{
+	uint32_t s = cpu->r[S(insn)];
+
+	switch (insn >> 6 & 3) {
+	case 0:
+		cpu->r[D(insn)] = reverse_word(s);
+		return EXEC_OK;
+	case 1:
+		cpu->r[D(insn)] = reverse_halves(s);
+		return EXEC_OK;
+	case 3:
+		cpu->r[D(insn)] = (uint32_t)(int16_t)reverse_halves(s);
+		return EXEC_OK;
+	default:
+		return EXEC_UNDEFINED;
+	}
+}
+
+/* SETEND, and CPS without a mode. */
+static enum exec change_state(struct cpu *cpu, uint32_t insn)
+{
+	if ((insn & 0xfff7) == 0xb650)
+		return cpu_set_endian(cpu, insn & 8);
+	if ((insn & 0xffe8) == 0xb660)
+		return cpu_change_state(cpu, insn & 7, insn & 0x10 ? 3 : 2, false, 0);
+	return EXEC_UNDEFINED;
+}
+
+static const struct arm_row v6_rows[] = {
+	{0xff00, 0xb200, extend},
+	{0xff00, 0xba00, reverse},
+	{0xffc0, 0xb640, change_state},
+	{0, 0, NULL},
+};
 
 static const struct arm_row rows[] = {
 	{0xf800, 0x1800, add_subtract},
@@ -469,7 +527,7 @@ static const struct arm_row rows[] = {
 	{0xff00, 0xb000, move_stack},
 	{0xfe00, 0xb400, push},
 	{0xfe00, 0xbc00, pop},
-	{0xff00, 0xbe00, breakpoint},
+	{0xff00, 0xbe00, arm_breakpoint},
 	{0xf800, 0xc000, store_multiple},
 	{0xf800, 0xc800, load_multiple},
 	{0xff00, 0xde00, arm_undefined},
@@ -482,17 +540,27 @@ static const struct arm_row rows[] = {
 	{0, 0, NULL},
 };
 
-static arm_fn *decode_table[1024];
+static arm_fn *decode_table[2][1024]; /* ARMv5, ARMv6 */
 
-void thumb_init(void)
+static arm_fn *find(const struct arm_row *row, uint32_t insn)
 {
-	for (uint32_t i = 0; i < 1024; i++) {
-		const struct arm_row *row = rows;
+	while (row->run && (insn & row->mask) != row->value)
+		row++;
+	return row->run;
+}
 
-		while (row->run && (i << 6 & row->mask) != row->value)
-			row++;
-		decode_table[i] = row->run ? row->run : arm_undefined;
+void thumb_init(struct cpu *cpu)
+{
+	arm_fn **table = decode_table[cpu->v6];
+
+	for (uint32_t i = 0; i < 1024; i++) {
+		arm_fn *run = cpu->v6 ? find(v6_rows, i << 6) : NULL;
+
+		if (!run)
+			run = find(rows, i << 6);
+		table[i] = run ? run : arm_undefined;
 	}
+	cpu->thumb_table = table;
 }
 
 enum exec thumb_step(struct cpu *cpu)
@@ -506,5 +574,5 @@ enum exec thumb_step(struct cpu *cpu)
 	insn = host_read(mem->fetch_bytes + (pc & 30), 2);
 	cpu->r[15] = pc + 4;
 	cpu->next_pc = pc + 2;
-	return decode_table[insn >> 6](cpu, insn);
+	return cpu->thumb_table[insn >> 6](cpu, insn);
 }

@@ -68,7 +68,7 @@ struct machine *machine_new(const struct machine_config *config, const struct bo
 		machine_free(machine);
 		return NULL;
 	}
-	cpu_init(&machine->cpu, &machine->mem);
+	cpu_init(&machine->cpu, &machine->mem, config->cpu);
 	machine->clock = (struct clock){&machine->cpu, config->mips, 0};
 	machine->board = board_new(links, bus, &machine->cpu, &machine->clock);
 	return machine;

@@ -13,6 +13,7 @@ struct machine; /* opaque: machine_new(), machine_free() */
 
 struct machine_config {
 	uint32_t ram_bytes;
+	enum cpu_model cpu;
 	bool caches; /* false: the coherent control, one copy of memory */
 	struct cache_config d, i;
 	uint32_t mips;             /* guest time: million instructions a second, at least 1 */

@@ -44,10 +44,16 @@ bool mem_load_unaligned(struct mem *mem, uint32_t va, uint32_t shift, unsigned b
 bool mem_store_unaligned(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,
                          uint32_t value);
 
+/* The slow half of mem_aligned(). */
+bool mem_misaligned(struct mem *mem, uint32_t va, bool write);
+
 /* Whether an access that is never put together from bytes may be at va: those of several words, and
  * exclusive ones. False with mem->data_fault set when SCTLR.A or SCTLR.U is set and va is no
  * multiple of bytes. */
-bool mem_aligned(struct mem *mem, uint32_t va, unsigned bytes, bool write);
+static inline bool mem_aligned(struct mem *mem, uint32_t va, unsigned bytes, bool write)
+{
+	return !(va & (bytes - 1)) || !mem_misaligned(mem, va, write);
+}
 
 /* Make the line of pc the current fetch line. False when the fetch aborts: mem->fetch_fault. */
 bool mem_fetch_line(struct mem *mem, uint32_t pc, uint32_t shift);

@@ -7,11 +7,12 @@ static bool alignment_fault(struct mem *mem, uint32_t va, bool write)
 	return false;
 }
 
-bool mem_aligned(struct mem *mem, uint32_t va, unsigned bytes, bool write)
+bool mem_misaligned(struct mem *mem, uint32_t va, bool write)
 {
-	if (!(va & (bytes - 1)) || !(mem->mmu.control & (SCTLR_A | SCTLR_U)))
-		return true;
-	return alignment_fault(mem, va, write);
+	if (!(mem->mmu.control & (SCTLR_A | SCTLR_U)))
+		return false;
+	(void)alignment_fault(mem, va, write);
+	return true;
 }
 
 bool mem_load_unaligned(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,

@@ -31,6 +31,7 @@ struct snap;
 
 /* Fault status (FSR bits 3:0). */
 #define FAULT_ALIGNMENT           0x1u
+#define FAULT_DEBUG               0x2u /* ARMv6: BKPT */
 #define FAULT_EXTERNAL            0x8u /* fetch from a device */
 #define FAULT_SECTION_TRANSLATION 0x5u
 #define FAULT_PAGE_TRANSLATION    0x7u

@@ -10,17 +10,18 @@
 
 const char options_help[] =
 	"usage: cohort-emu --kernel FILE --dtb FILE [OPTION...]\n"
-	"An ARM926EJ-S board (Versatile/PB) whose caches hold bytes of their own.\n"
+	"An ARM board (Versatile/PB) whose caches hold bytes of their own.\n"
 	"\n"
 	"  --kernel FILE           zImage, or a raw Image\n"
 	"  --dtb FILE              its device tree (versatile-pb.dtb)\n"
 	"  --initrd FILE           initramfs\n"
 	"  --append TEXT           kernel command line\n"
 	"  --ram MIB               RAM, 1 to 128 (128)\n"
+	"  --cpu arm926|arm1136|arm1176   the core: ARMv5TE or ARMv6K (arm926)\n"
 	"  --mode vivt|vipt|pipt|off   what caches go by: virtual addresses, virtual index and physical\n"
-	"                          tag, physical ones; or none: the coherent control (vivt)\n"
-	"  --dcache KIB[,WAYS]     size and ways of the D-cache (16,4)\n"
-	"  --icache KIB[,WAYS]     and of the I-cache (16,4)\n"
+	"                          tag, physical ones; or none: the coherent control (vivt; ARMv6 cores: vipt)\n"
+	"  --dcache KIB[,WAYS]     size and ways of the D-cache (16,4; arm1136 32,4, arm1176 64,4)\n"
+	"  --icache KIB[,WAYS]     and of the I-cache (likewise)\n"
 	"  --replacement random|round-robin   which way a miss takes (random)\n"
 	"  --invalid-first         a way without a line before any other\n"
 	"  --write-allocate        a store that misses fills a line\n"
@@ -68,7 +69,7 @@ static int parse_cache(const char *name, const char *text, struct cache_config *
 		text = end + 1;
 		ways = strtoul(text, &end, 10);
 	}
-	if (end == text || *end || kib > 1024 || ways > CACHE_WAYS_MAX)
+	if (end == text || *end || kib == 0 || kib > 1024 || ways > CACHE_WAYS_MAX)
 		return err_set(err, ERR_INVALID, "--%s: KIB or KIB,WAYS is needed, as in 16,4",
 		               name);
 	cache->bytes = (uint32_t)kib << 10;
@@ -159,6 +160,7 @@ enum {
 	OPT_INITRD,
 	OPT_APPEND,
 	OPT_RAM,
+	OPT_CPU,
 	OPT_MODE,
 	OPT_DCACHE,
 	OPT_ICACHE,
@@ -185,6 +187,7 @@ static const struct option longopts[] = {
 	{"initrd", required_argument, NULL, OPT_INITRD},
 	{"append", required_argument, NULL, OPT_APPEND},
 	{"ram", required_argument, NULL, OPT_RAM},
+	{"cpu", required_argument, NULL, OPT_CPU},
 	{"mode", required_argument, NULL, OPT_MODE},
 	{"dcache", required_argument, NULL, OPT_DCACHE},
 	{"icache", required_argument, NULL, OPT_ICACHE},
@@ -266,6 +269,11 @@ static int take_checked(struct options *options, int opt, const char *arg, struc
 		status = parse_number("ram", arg, 1, 128, &n, err);
 		options->machine.ram_bytes = (uint32_t)n << 20;
 		return status;
+	case OPT_CPU:
+		if (!cpu_model_by_name(arg, &options->machine.cpu))
+			return err_set(err, ERR_INVALID,
+			               "--cpu %s: arm926, arm1136 or arm1176 is needed", arg);
+		return 0;
 	case OPT_MODE:
 		return parse_mode(arg, options, err);
 	case OPT_DCACHE:
@@ -294,9 +302,29 @@ static int take_checked(struct options *options, int opt, const char *arg, struc
 	}
 }
 
+/* What was not said depends on the core. */
+static int apply_core(struct options *options, struct err *err)
+{
+	static const uint32_t cache_bytes[] = {
+		[CPU_ARM926] = 16u << 10, [CPU_ARM1136] = 32u << 10, [CPU_ARM1176] = 64u << 10};
+	struct machine_config *machine = &options->machine;
+	bool v6 = machine->cpu != CPU_ARM926;
+
+	if (v6 && options->kind_given && machine->d.kind == CACHE_VIVT)
+		return err_set(err, ERR_INVALID, "--cpu %s has no cache of --mode vivt",
+		               cpu_model_name(machine->cpu));
+	if (v6 && !options->kind_given)
+		machine->d.kind = machine->i.kind = CACHE_VIPT;
+	if (!machine->d.bytes)
+		machine->d.bytes = cache_bytes[machine->cpu];
+	if (!machine->i.bytes)
+		machine->i.bytes = cache_bytes[machine->cpu];
+	return 0;
+}
+
 int options_parse(struct options *options, int argc, char **argv, struct err *err)
 {
-	const struct cache_config cache = {.bytes = 16u << 10, .ways = 4, .seed = 1};
+	const struct cache_config cache = {.ways = 4, .seed = 1};
 	int opt;
 
 	*options = (struct options){.exit_on_halt = true, .load.seed = 1};
@@ -322,5 +350,5 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
 		return err_set(err, ERR_INVALID, "--kernel and --dtb are needed");
 	if ((options->daemonize || options->console_log) && !options->console)
 		return err_set(err, ERR_INVALID, "--daemonize and --console-log need --console");
-	return 0;
+	return apply_core(options, err);
 }

@@ -51,7 +51,7 @@ int main(void)
 		return 1;
 	}
 	mem_init(&mem, bus, NULL, NULL);
-	cpu_init(&cpu, &mem);
+	cpu_init(&cpu, &mem, CPU_ARM926);
 	for (; status == 0 && fread(&block, sizeof(block), 1, stdin) == 1; n++) {
 		if (run_block(&cpu, bus, &block, &outcome) < 0) {
 			(void)fprintf(stderr, "block %lu: pc 0x%08x cpsr 0x%08x: %s\n", n, cpu.pc,

@@ -46,7 +46,7 @@ static inline void rig_begin(struct rig *rig, bool write_allocate)
 	assert_non_null(rig->d);
 	assert_non_null(rig->i);
 	mem_init(&rig->mem, rig->bus, rig->d, rig->i);
-	cpu_init(&rig->cpu, &rig->mem);
+	cpu_init(&rig->cpu, &rig->mem, CPU_ARM926);
 }
 
 static inline void rig_end(struct rig *rig)
