@@ -1,5 +1,6 @@
 #include "board.h"
 
+#include "board_tree.h"
 #include "bus.h"
 #include "clock.h"
 #include "common/xalloc.h"
@@ -10,6 +11,9 @@
 #include "dev_smc91c111.h"
 #include "dev_sp804.h"
 #include "dev_sysreg.h"
+#include "dev_virtio_blk.h"
+#include "dev_virtio_net.h"
+#include "disk.h"
 #include "net.h"
 #include "snap.h"
 
@@ -33,7 +37,9 @@ struct board {
 	struct pl011 *uart;
 	struct sp804 *timer[2];
 	struct sysreg *sysreg;
-	struct smc91c111 *card;
+	struct smc91c111 *smc91c111; /* NULL: not the card of this board */
+	struct virtio_net *virtio_net;
+	struct virtio_blk *drive[BOARD_DRIVES];
 };
 
 static void set_cpu_line(void *to, unsigned input, bool level)
@@ -56,12 +62,35 @@ static size_t next_frame(void *to, uint8_t *frame)
 	return net_next(to, frame);
 }
 
-static struct smc91c111 *new_card(const struct board *board)
+static void attach(struct bus *bus, struct bus_device device)
 {
-	const struct smc91c111_wire wire = {send_frame, next_frame, board->links.net};
-	const struct smc91c111_wire none = {NULL, NULL, NULL};
+	bus_attach(bus, &device);
+}
 
-	return smc91c111_new(sic_input(board->sic, SIC_NETWORK), board->links.net ? wire : none);
+static void add_card(struct board *board, struct bus *bus)
+{
+	const struct wire none = {NULL, NULL, NULL};
+	struct wire wire = {send_frame, next_frame, board->links.net};
+
+	if (!board->links.net)
+		wire = none;
+	if (board->links.nic == BOARD_VIRTIO_NET) {
+		board->virtio_net =
+			virtio_net_new(wire, bus, sic_input(board->sic, BOARD_VIRTIO_INPUT(0)));
+		attach(bus, virtio_net_device(board->virtio_net, BOARD_VIRTIO_BASE(0)));
+	} else {
+		board->smc91c111 = smc91c111_new(sic_input(board->sic, SIC_NETWORK), wire);
+		attach(bus, smc91c111_device(board->smc91c111, 0x10010000));
+	}
+}
+
+static void add_drives(struct board *board, struct bus *bus, const struct clock *clock)
+{
+	for (unsigned n = 0; n < board->links.drives; n++) {
+		board->drive[n] = virtio_blk_new(board->links.drive[n], bus, clock,
+		                                 sic_input(board->sic, BOARD_VIRTIO_INPUT(n + 1)));
+		attach(bus, virtio_blk_device(board->drive[n], BOARD_VIRTIO_BASE(n + 1)));
+	}
 }
 
 static void add_controllers(struct board *board, struct cpu *cpu)
@@ -80,7 +109,6 @@ struct board *board_new(const struct board_links *links, struct bus *bus, struct
                         const struct clock *clock)
 {
 	struct board *board = xcalloc(1, sizeof(*board));
-	struct bus_device devices[7];
 
 	board->links = *links;
 	add_controllers(board, cpu);
@@ -88,17 +116,15 @@ struct board *board_new(const struct board_links *links, struct bus *bus, struct
 	board->timer[0] = sp804_new(clock, pl190_input(board->vic, VIC_TIMER01));
 	board->timer[1] = sp804_new(clock, pl190_input(board->vic, VIC_TIMER23));
 	board->sysreg = sysreg_new(clock);
-	board->card = new_card(board);
 
-	devices[0] = sysreg_device(board->sysreg, 0x10000000);
-	devices[1] = sic_device(board->sic, 0x10003000);
-	devices[2] = pl190_device(board->vic, 0x10140000);
-	devices[3] = sp804_device(board->timer[0], 0x101e2000);
-	devices[4] = sp804_device(board->timer[1], 0x101e3000);
-	devices[5] = pl011_device(board->uart, 0x101f1000);
-	devices[6] = smc91c111_device(board->card, 0x10010000);
-	for (unsigned n = 0; n < sizeof(devices) / sizeof(devices[0]); n++)
-		bus_attach(bus, &devices[n]);
+	attach(bus, sysreg_device(board->sysreg, 0x10000000));
+	attach(bus, sic_device(board->sic, 0x10003000));
+	attach(bus, pl190_device(board->vic, 0x10140000));
+	attach(bus, sp804_device(board->timer[0], 0x101e2000));
+	attach(bus, sp804_device(board->timer[1], 0x101e3000));
+	attach(bus, pl011_device(board->uart, 0x101f1000));
+	add_card(board, bus);
+	add_drives(board, bus, clock);
 	return board;
 }
 
@@ -112,17 +138,30 @@ void board_free(struct board *board)
 	sp804_free(board->timer[0]);
 	sp804_free(board->timer[1]);
 	sysreg_free(board->sysreg);
-	smc91c111_free(board->card);
+	smc91c111_free(board->smc91c111);
+	virtio_net_free(board->virtio_net);
+	for (unsigned n = 0; n < board->links.drives; n++)
+		virtio_blk_free(board->drive[n]);
 	free(board);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
 }
 
 uint64_t board_update(struct board *board, uint64_t now_ns)
 {
-	uint64_t first = sp804_update(board->timer[0], now_ns);
-	uint64_t second = sp804_update(board->timer[1], now_ns);
+	uint64_t next = sp804_update(board->timer[0], now_ns);
 
-	smc91c111_receive(board->card);
-	return first < second ? first : second;
+	next = earlier(next, sp804_update(board->timer[1], now_ns));
+	for (unsigned n = 0; n < board->links.drives; n++)
+		next = earlier(next, virtio_blk_update(board->drive[n], now_ns));
+	if (board->smc91c111)
+		smc91c111_receive(board->smc91c111);
+	else
+		virtio_net_receive(board->virtio_net);
+	return next;
 }
 
 bool board_poll_console(struct board *board, int timeout_ms)
@@ -139,7 +178,8 @@ bool board_poll_console(struct board *board, int timeout_ms)
 
 bool board_is_linked(struct board *board, uint64_t now_ns)
 {
-	if (!smc91c111_is_on(board->card))
+	if (!(board->smc91c111 ? smc91c111_is_on(board->smc91c111)
+	                       : virtio_net_is_on(board->virtio_net)))
 		board->card_on_ns = 0;
 	else if (board->card_on_ns == 0)
 		board->card_on_ns = now_ns;
@@ -160,5 +200,12 @@ void board_snap(struct board *board, struct snap *snap)
 	sp804_snap(board->timer[0], snap);
 	sp804_snap(board->timer[1], snap);
 	sysreg_snap(board->sysreg, snap);
-	smc91c111_snap(board->card, snap);
+	if (board->smc91c111)
+		smc91c111_snap(board->smc91c111, snap);
+	else
+		virtio_net_snap(board->virtio_net, snap);
+	for (unsigned n = 0; n < board->links.drives; n++) {
+		virtio_blk_snap(board->drive[n], snap);
+		disk_snap(board->links.drive[n], snap);
+	}
 }

@@ -9,13 +9,21 @@ struct bus;
 struct clock;
 struct console;
 struct cpu;
+struct disk;
 struct net;
 struct snap;
+
+#define BOARD_DRIVES 3u
+
+enum board_nic { BOARD_SMC91C111, BOARD_VIRTIO_NET };
 
 /* What the board is connected to; all of it is borrowed and outlives the board. */
 struct board_links {
 	struct console *console; /* of the serial port */
 	struct net *net;         /* NULL: the network card has no wire */
+	enum board_nic nic;
+	unsigned drives; /* by virtio */
+	struct disk *drive[BOARD_DRIVES];
 };
 
 /* Make the devices in their reset state and attach them to bus. The core and its clock are borrowed. */

@@ -61,6 +61,24 @@ uint32_t bus_ram_bytes(const struct bus *bus)
 	return bus->ram_bytes;
 }
 
+bool bus_dma_get(const struct bus *bus, uint64_t address, void *to, uint32_t len)
+{
+	const uint8_t *ram = address <= UINT32_MAX ? bus_ram(bus, (uint32_t)address, len) : NULL;
+
+	if (ram)
+		memcpy(to, ram, len);
+	return ram != NULL;
+}
+
+bool bus_dma_put(struct bus *bus, uint64_t address, const void *from, uint32_t len)
+{
+	uint8_t *ram = address <= UINT32_MAX ? bus_ram(bus, (uint32_t)address, len) : NULL;
+
+	if (ram)
+		memcpy(ram, from, len);
+	return ram != NULL;
+}
+
 static const struct bus_device *device_at(struct bus *bus, uint32_t address)
 {
 	const struct bus_device *device = &bus->device[bus->last];

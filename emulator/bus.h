@@ -36,6 +36,10 @@ uint32_t bus_ram_bytes(const struct bus *bus);
 /* Save or load the pages of RAM that are not all zero. */
 void bus_snap(struct bus *bus, struct snap *snap);
 
+/* DMA of a device: RAM, whatever the caches hold. False, with nothing done, when not all of it is RAM. */
+bool bus_dma_get(const struct bus *bus, uint64_t address, void *to, uint32_t len);
+bool bus_dma_put(struct bus *bus, uint64_t address, const void *from, uint32_t len);
+
 /* Any physical address; bytes is 1, 2 or 4 and the address is aligned to it. */
 uint32_t bus_read(struct bus *bus, uint32_t address, unsigned bytes);
 void bus_write(struct bus *bus, uint32_t address, unsigned bytes, uint32_t value);

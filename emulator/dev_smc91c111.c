@@ -72,7 +72,7 @@ struct fifo {
 
 struct smc91c111 {
 	struct irq irq;
-	struct smc91c111_wire wire;
+	struct wire wire;
 	struct mii_phy phy;
 	uint16_t reg[0x40 / 2]; /* by register number / 2; some are made when read */
 	uint8_t bank;
@@ -184,7 +184,7 @@ static void send_packet(struct smc91c111 *card, uint8_t packet)
 		memset(bytes + 4 + len, 0, 60 - len);
 		len = 60;
 	}
-	if (card->wire.send && len <= SMC91C111_FRAME)
+	if (card->wire.send && len <= WIRE_FRAME)
 		card->wire.send(card->wire.to, bytes + 4, len);
 	bytes[0] = EPH_SENT;
 	bytes[1] = EPH_LINK >> 8;
@@ -277,7 +277,7 @@ bool smc91c111_is_on(const struct smc91c111 *card)
 
 void smc91c111_receive(struct smc91c111 *card)
 {
-	uint8_t frame[SMC91C111_FRAME];
+	uint8_t frame[WIRE_FRAME];
 
 	/* One packet stays for sending. A card that is off loses what comes. */
 	while (card->wire.next && (free_packets(card) > 1 || !smc91c111_is_on(card))) {
@@ -453,7 +453,7 @@ static void write(void *device, uint32_t offset, unsigned bytes, uint32_t value)
 	}
 }
 
-struct smc91c111 *smc91c111_new(struct irq irq, struct smc91c111_wire wire)
+struct smc91c111 *smc91c111_new(struct irq irq, struct wire wire)
 {
 	static const uint8_t mac[6] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
 	struct smc91c111 *card = xcalloc(1, sizeof(*card));

@@ -1,5 +1,6 @@
 #include "load.h"
 
+#include "board_tree.h"
 #include "bus.h"
 #include "common/err.h"
 #include "common/fsio.h"
@@ -141,8 +142,10 @@ static int load_dtb(struct bus *bus, const struct load_request *request,
 	if (code >= 0)
 		code = set_memory(ram, bus_ram_bytes(bus));
 	if (code >= 0)
+		code = board_tree(request->links, ram);
+	if (code >= 0)
 		code = set_chosen(ram, request, initrd);
-	return code >= 0 ? 0 : fdt_failed(request->dtb, "memory and chosen", code, err);
+	return code >= 0 ? 0 : fdt_failed(request->dtb, "memory, devices and chosen", code, err);
 }
 
 int load_linux(struct bus *bus, struct cpu *cpu, const struct load_request *request,

@@ -2,6 +2,7 @@
 #pragma once
 #include <stdint.h>
 
+struct board_links;
 struct bus;
 struct cpu;
 struct err;
@@ -14,6 +15,7 @@ struct load_request {
 	/* Becomes /chosen/rng-seed unless the device tree has one: the same seed, the same random
 	 * numbers. */
 	uint64_t seed;
+	const struct board_links *links; /* whose devices the device tree gets */
 };
 
 /* Load and set the registers: r0 = 0, r1 = ~0, r2 = device tree, pc = kernel. The copy of the device

@@ -2,6 +2,7 @@
 #include "common/err.h"
 #include "common/fsio.h"
 #include "console.h"
+#include "disk.h"
 #include "machine.h"
 #include "net.h"
 #include "options.h"
@@ -57,16 +58,40 @@ struct host {
 	bool announced;
 };
 
+static int open_drives(struct board_links *links, const struct options *options, struct err *err)
+{
+	for (unsigned n = 0; n < options->drives; n++) {
+		const struct options_disk *drive = &options->drive[n];
+
+		links->drive[n] = disk_open(drive->path, drive->mode, DISK_SECTOR, err);
+		if (!links->drive[n])
+			return -1;
+		links->drives++;
+	}
+	return 0;
+}
+
+static void disconnect_host(struct host *host)
+{
+	net_free(host->links.net);
+	console_free(host->links.console);
+	for (unsigned n = 0; n < host->links.drives; n++)
+		disk_close(host->links.drive[n]);
+}
+
 /* Set up what the board is connected to. */
 static int connect_host(struct host *host, const struct options *options, struct err *err)
 {
+	host->links.nic = options->nic;
 	if (options->console)
 		host->links.console = console_listen(options->console, options->console_log, err);
 	else
 		host->links.console = console_new(STDIN_FILENO, STDOUT_FILENO);
 	if (!host->links.console)
 		return -1;
-	if (options->forwards)
+	if (open_drives(&host->links, options, err) < 0)
+		return -1;
+	if (options->forwards || options->nic_given)
 		host->links.net = net_new();
 	for (unsigned n = 0; n < options->forwards; n++) {
 		if (net_forward(host->links.net, options->forward[n].host,
@@ -115,11 +140,13 @@ static int run_once(const struct options *options, struct host *host, enum machi
                     struct err *err)
 {
 	struct machine *machine = machine_new(&options->machine, &host->links, err);
+	struct load_request load = options->load;
 	double start = seconds_now();
 
 	if (!machine)
 		return -1;
-	if (load_linux(machine_bus(machine), machine_cpu(machine), &options->load, err) < 0 ||
+	load.links = &host->links;
+	if (load_linux(machine_bus(machine), machine_cpu(machine), &load, err) < 0 ||
 	    (!host->announced && announce(options, err) < 0)) {
 		machine_free(machine);
 		return -1;
@@ -167,7 +194,7 @@ static int run(const struct options *options, struct host *host, struct err *err
 int main(int argc, char **argv)
 {
 	struct options options;
-	struct host host = {{NULL, NULL}, false};
+	struct host host = {.announced = false};
 	struct err err;
 	int status = STATUS_FILE;
 
@@ -182,8 +209,7 @@ int main(int argc, char **argv)
 	}
 	if (connect_host(&host, &options, &err) == 0)
 		status = run(&options, &host, &err);
-	net_free(host.links.net);
-	console_free(host.links.console);
+	disconnect_host(&host);
 	if (status == STATUS_FILE)
 		(void)fprintf(stderr, "cohort-emu: %s\n", err.text);
 	return status;

@@ -31,6 +31,9 @@ const char options_help[] =
 	"  --exit-on WHAT[,WHAT]   reboot, power-off: end with status 0 then (power-off)\n"
 	"  --forward PORT:BOARD    a network card; PORT of 127.0.0.1 leads to port BOARD of 10.0.2.15.\n"
 	"                          Time then passes as on the wall while the board is idle\n"
+	"  --nic smc91c111|virtio  which network card: with memory of its own, or by DMA (smc91c111)\n"
+	"  --drive FILE[,ro|,private]   a disk by DMA (virtio-blk), up to three: vda, vdb, vdc. ro cannot be\n"
+	"                          written; what is written to private is forgotten at the end\n"
 	"  --console PATH          serial port on a unix socket, which is made\n"
 	"  --console-log FILE      and what it says in a file as well\n"
 	"  --daemonize             go on in the background once the board starts (needs --console)\n"
@@ -133,6 +136,45 @@ static int parse_forward(const char *text, struct options *options, struct err *
 	return 0;
 }
 
+/* smc91c111 or virtio. */
+static int parse_nic(const char *text, struct options *options, struct err *err)
+{
+	if (strcmp(text, "virtio") != 0 && strcmp(text, "smc91c111") != 0)
+		return err_set(err, ERR_INVALID, "--nic %s: smc91c111 or virtio is needed", text);
+	options->nic = text[0] == 'v' ? BOARD_VIRTIO_NET : BOARD_SMC91C111;
+	options->nic_given = true;
+	return 0;
+}
+
+/* FILE, FILE,ro or FILE,private; a comma elsewhere is part of the name. */
+static int parse_disk(const char *name, const char *text, struct options_disk *disk,
+                      struct err *err)
+{
+	const char *comma = strrchr(text, ',');
+	size_t len = strlen(text);
+
+	disk->mode = DISK_WRITE;
+	if (comma && strcmp(comma, ",ro") == 0)
+		disk->mode = DISK_READ_ONLY;
+	else if (comma && strcmp(comma, ",private") == 0)
+		disk->mode = DISK_PRIVATE;
+	if (disk->mode != DISK_WRITE)
+		len = (size_t)(comma - text);
+	if (len == 0 || len >= sizeof(disk->path))
+		return err_set(err, ERR_INVALID, "--%s: a file name of 1 to %zu bytes is needed",
+		               name, sizeof(disk->path) - 1);
+	memcpy(disk->path, text, len);
+	disk->path[len] = '\0';
+	return 0;
+}
+
+static int parse_drive(const char *text, struct options *options, struct err *err)
+{
+	if (options->drives == BOARD_DRIVES)
+		return err_set(err, ERR_INVALID, "--drive: at most %u of them", BOARD_DRIVES);
+	return parse_disk("drive", text, &options->drive[options->drives++], err);
+}
+
 static int parse_exit_on(const char *text, struct options *options, struct err *err)
 {
 	const char *all = text;
@@ -172,6 +214,8 @@ enum {
 	OPT_MAX,
 	OPT_EXIT_ON,
 	OPT_FORWARD,
+	OPT_NIC,
+	OPT_DRIVE,
 	OPT_CONSOLE,
 	OPT_CONSOLE_LOG,
 	OPT_DAEMONIZE,
@@ -199,6 +243,8 @@ static const struct option longopts[] = {
 	{"max-instructions", required_argument, NULL, OPT_MAX},
 	{"exit-on", required_argument, NULL, OPT_EXIT_ON},
 	{"forward", required_argument, NULL, OPT_FORWARD},
+	{"nic", required_argument, NULL, OPT_NIC},
+	{"drive", required_argument, NULL, OPT_DRIVE},
 	{"console", required_argument, NULL, OPT_CONSOLE},
 	{"console-log", required_argument, NULL, OPT_CONSOLE_LOG},
 	{"daemonize", no_argument, NULL, OPT_DAEMONIZE},
@@ -294,6 +340,10 @@ static int take_checked(struct options *options, int opt, const char *arg, struc
 		return status;
 	case OPT_FORWARD:
 		return parse_forward(arg, options, err);
+	case OPT_NIC:
+		return parse_nic(arg, options, err);
+	case OPT_DRIVE:
+		return parse_drive(arg, options, err);
 	case OPT_MAX:
 		return parse_number("max-instructions", arg, 1, UINT64_MAX,
 		                    &options->machine.max_instructions, err);

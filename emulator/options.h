@@ -1,5 +1,6 @@
 /* options.h - the command line. */
 #pragma once
+#include "disk.h"
 #include "load.h"
 #include "machine.h"
 
@@ -8,6 +9,12 @@
 struct err;
 
 #define OPTIONS_FORWARDS 8
+
+/* A file that the board has as a disk. */
+struct options_disk {
+	char path[512]; /* "": none */
+	enum disk_mode mode;
+};
 
 struct options {
 	struct machine_config machine;
@@ -20,6 +27,10 @@ struct options {
 	struct options_forward {
 		uint16_t host, guest;
 	} forward[OPTIONS_FORWARDS];
+	enum board_nic nic;
+	bool nic_given; /* a card without a forwarded port, too */
+	unsigned drives;
+	struct options_disk drive[BOARD_DRIVES];
 	bool exit_on_reset; /* else the machine starts again */
 	bool exit_on_halt;  /* else it stays until the program is ended */
 	bool stats;         /* print statistics to stderr at the end */

@@ -12,8 +12,8 @@
 #define INT_SENT 0x04u
 #define INT_ROOM 0x08u
 
-struct wire {
-	uint8_t sent[SMC91C111_FRAME];
+struct ends {
+	uint8_t sent[WIRE_FRAME];
 	size_t sent_len;
 	unsigned waiting; /* frames, numbered from 1, that next() has still to give */
 	unsigned given;
@@ -21,7 +21,7 @@ struct wire {
 	uint8_t first; /* of the address */
 };
 
-static struct wire wire;
+static struct ends wire;
 static bool level;
 
 static void set_level(void *to, unsigned input, bool value)
@@ -59,7 +59,7 @@ static struct bus_device begin(void)
 	wire.first = 0x52;
 	level = false;
 	return smc91c111_device(smc91c111_new((struct irq){set_level, NULL, 0},
-	                                      (struct smc91c111_wire){take, give, NULL}),
+	                                      (struct wire){take, give, NULL}),
 	                        0);
 }
 
