@@ -6,6 +6,7 @@
 #include "common/xalloc.h"
 #include "console.h"
 #include "dev_pl011.h"
+#include "dev_pl181.h"
 #include "dev_pl190.h"
 #include "dev_sic.h"
 #include "dev_smc91c111.h"
@@ -15,6 +16,7 @@
 #include "dev_virtio_net.h"
 #include "disk.h"
 #include "net.h"
+#include "sdcard.h"
 #include "snap.h"
 
 #include <stdlib.h>
@@ -27,6 +29,8 @@
 #define VIC_TIMER23 5
 #define VIC_UART0   12
 #define VIC_SIC     31
+#define SIC_MMC0A   22
+#define SIC_MMC0B   23
 #define SIC_NETWORK 25 /* passed on to the same input of the VIC */
 
 struct board {
@@ -40,6 +44,8 @@ struct board {
 	struct smc91c111 *smc91c111; /* NULL: not the card of this board */
 	struct virtio_net *virtio_net;
 	struct virtio_blk *drive[BOARD_DRIVES];
+	struct sdcard *sdcard; /* NULL: the slot is empty, and its controller not there */
+	struct pl181 *mmc;
 };
 
 static void set_cpu_line(void *to, unsigned input, bool level)
@@ -93,6 +99,19 @@ static void add_drives(struct board *board, struct bus *bus, const struct clock 
 	}
 }
 
+static void add_sdcard(struct board *board, struct bus *bus)
+{
+	const struct irq irq[2] = {sic_input(board->sic, SIC_MMC0A),
+	                           sic_input(board->sic, SIC_MMC0B)};
+
+	if (!board->links.sdcard)
+		return;
+	board->sdcard = sdcard_new(board->links.sdcard);
+	board->mmc = pl181_new(board->sdcard, irq);
+	attach(bus, pl181_device(board->mmc, 0x10005000));
+	sysreg_insert_card(board->sysreg);
+}
+
 static void add_controllers(struct board *board, struct cpu *cpu)
 {
 	struct irq pass_on[32] = {{NULL, NULL, 0}};
@@ -125,6 +144,7 @@ struct board *board_new(const struct board_links *links, struct bus *bus, struct
 	attach(bus, pl011_device(board->uart, 0x101f1000));
 	add_card(board, bus);
 	add_drives(board, bus, clock);
+	add_sdcard(board, bus);
 	return board;
 }
 
@@ -140,6 +160,8 @@ void board_free(struct board *board)
 	sysreg_free(board->sysreg);
 	smc91c111_free(board->smc91c111);
 	virtio_net_free(board->virtio_net);
+	pl181_free(board->mmc);
+	sdcard_free(board->sdcard);
 	for (unsigned n = 0; n < board->links.drives; n++)
 		virtio_blk_free(board->drive[n]);
 	free(board);
@@ -207,5 +229,10 @@ void board_snap(struct board *board, struct snap *snap)
 	for (unsigned n = 0; n < board->links.drives; n++) {
 		virtio_blk_snap(board->drive[n], snap);
 		disk_snap(board->links.drive[n], snap);
+	}
+	if (board->sdcard) {
+		pl181_snap(board->mmc, snap);
+		sdcard_snap(board->sdcard, snap);
+		disk_snap(board->links.sdcard, snap);
 	}
 }

@@ -24,6 +24,7 @@ struct board_links {
 	enum board_nic nic;
 	unsigned drives; /* by virtio */
 	struct disk *drive[BOARD_DRIVES];
+	struct disk *sdcard; /* in the first card slot; NULL: none */
 };
 
 /* Make the devices in their reset state and attach them to bus. The core and its clock are borrowed. */

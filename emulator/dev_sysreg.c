@@ -9,17 +9,20 @@
 #define LOCK     0x20u
 #define COUNT100 0x24u
 #define RESETCTL 0x40u
+#define MCI      0x48u
 #define COUNT24M 0x5cu
 
 #define BOARD_ID    0x41007004u /* Versatile/PB926EJ-S */
 #define UNLOCK      0xa05fu
 #define LOCKED      0x10000u
 #define RESET_BOARD 0x100u
+#define MCI_CARD0   0x1u
 
 struct sysreg {
 	const struct clock *clock;
 	uint32_t kept[SYSREG_SIZE / 4];
 	bool reset_asked;
+	bool card; /* in the first slot; follows from the options */
 };
 
 static uint32_t read(void *device, uint32_t offset, unsigned bytes)
@@ -34,6 +37,8 @@ static uint32_t read(void *device, uint32_t offset, unsigned bytes)
 		return sysreg->kept[LOCK / 4] | (sysreg->kept[LOCK / 4] == UNLOCK ? 0 : LOCKED);
 	case COUNT100:
 		return (uint32_t)(clock_now(sysreg->clock) / 10000000);
+	case MCI:
+		return sysreg->card ? MCI_CARD0 : 0;
 	case COUNT24M:
 		return (uint32_t)(clock_now(sysreg->clock) * 24 / 1000);
 	default:
@@ -81,6 +86,11 @@ void sysreg_free(struct sysreg *sysreg)
 struct bus_device sysreg_device(struct sysreg *sysreg, uint32_t base)
 {
 	return (struct bus_device){"sysreg", base, SYSREG_SIZE, read, write, sysreg};
+}
+
+void sysreg_insert_card(struct sysreg *sysreg)
+{
+	sysreg->card = true;
 }
 
 bool sysreg_reset_asked(const struct sysreg *sysreg)

@@ -16,6 +16,9 @@ struct sysreg *sysreg_new(const struct clock *clock);
 void sysreg_free(struct sysreg *sysreg);
 struct bus_device sysreg_device(struct sysreg *sysreg, uint32_t base);
 
+/* The card detect switch of the first memory card slot. */
+void sysreg_insert_card(struct sysreg *sysreg);
+
 /* Whether the guest has asked for a reset. */
 bool sysreg_reset_asked(const struct sysreg *sysreg);
 

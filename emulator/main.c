@@ -6,6 +6,7 @@
 #include "machine.h"
 #include "net.h"
 #include "options.h"
+#include "sdcard.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -68,7 +69,10 @@ static int open_drives(struct board_links *links, const struct options *options,
 			return -1;
 		links->drives++;
 	}
-	return 0;
+	if (options->sdcard.path[0] == '\0')
+		return 0;
+	links->sdcard = disk_open(options->sdcard.path, options->sdcard.mode, SDCARD_UNIT, err);
+	return links->sdcard ? 0 : -1;
 }
 
 static void disconnect_host(struct host *host)
@@ -77,6 +81,7 @@ static void disconnect_host(struct host *host)
 	console_free(host->links.console);
 	for (unsigned n = 0; n < host->links.drives; n++)
 		disk_close(host->links.drive[n]);
+	disk_close(host->links.sdcard);
 }
 
 /* Set up what the board is connected to. */

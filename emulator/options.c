@@ -34,6 +34,8 @@ const char options_help[] =
 	"  --nic smc91c111|virtio  which network card: with memory of its own, or by DMA (smc91c111)\n"
 	"  --drive FILE[,ro|,private]   a disk by DMA (virtio-blk), up to three: vda, vdb, vdc. ro cannot be\n"
 	"                          written; what is written to private is forgotten at the end\n"
+	"  --sdcard FILE[,ro|,private]  a memory card, moved by the core word by word (PL181): mmcblk0.\n"
+	"                          Its size is a multiple of 512 KiB\n"
 	"  --console PATH          serial port on a unix socket, which is made\n"
 	"  --console-log FILE      and what it says in a file as well\n"
 	"  --daemonize             go on in the background once the board starts (needs --console)\n"
@@ -216,6 +218,7 @@ enum {
 	OPT_FORWARD,
 	OPT_NIC,
 	OPT_DRIVE,
+	OPT_SDCARD,
 	OPT_CONSOLE,
 	OPT_CONSOLE_LOG,
 	OPT_DAEMONIZE,
@@ -245,6 +248,7 @@ static const struct option longopts[] = {
 	{"forward", required_argument, NULL, OPT_FORWARD},
 	{"nic", required_argument, NULL, OPT_NIC},
 	{"drive", required_argument, NULL, OPT_DRIVE},
+	{"sdcard", required_argument, NULL, OPT_SDCARD},
 	{"console", required_argument, NULL, OPT_CONSOLE},
 	{"console-log", required_argument, NULL, OPT_CONSOLE_LOG},
 	{"daemonize", no_argument, NULL, OPT_DAEMONIZE},
@@ -344,6 +348,8 @@ static int take_checked(struct options *options, int opt, const char *arg, struc
 		return parse_nic(arg, options, err);
 	case OPT_DRIVE:
 		return parse_drive(arg, options, err);
+	case OPT_SDCARD:
+		return parse_disk("sdcard", arg, &options->sdcard, err);
 	case OPT_MAX:
 		return parse_number("max-instructions", arg, 1, UINT64_MAX,
 		                    &options->machine.max_instructions, err);

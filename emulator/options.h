@@ -31,6 +31,7 @@ struct options {
 	bool nic_given; /* a card without a forwarded port, too */
 	unsigned drives;
 	struct options_disk drive[BOARD_DRIVES];
+	struct options_disk sdcard;
 	bool exit_on_reset; /* else the machine starts again */
 	bool exit_on_halt;  /* else it stays until the program is ended */
 	bool stats;         /* print statistics to stderr at the end */

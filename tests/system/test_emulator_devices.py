@@ -84,6 +84,16 @@ class Devices(unittest.TestCase):
         self.assertEqual(self.read(raw, MIB, MIB), pattern(2))
         self.assertEqual(self.read(fs), before)
 
+    def test_memory_card(self):
+        """The card goes through the PL181's FIFO word by word; the kernel maps the pages by sg_miter."""
+        raw = self.raw_image("card")
+        console = self.emulate("--sdcard", raw, init=["hot:/dev/mmcblk0", "raw:/dev/mmcblk0"])
+        self.assertIn("PL181 manf 41 rev0 at 0x10005000", console)
+        for what in ("hot:/dev/mmcblk0: read", "raw:/dev/mmcblk0: read", "raw:/dev/mmcblk0: read again"):
+            self.assertIn(f"init: {what}: ok", console)
+        self.assertEqual(self.read(raw, 0, MIB), pattern(1))
+        self.assertEqual(self.read(raw, MIB, MIB), pattern(2))
+
 
 if __name__ == "__main__":
     unittest.main()
