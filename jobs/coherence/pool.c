@@ -79,7 +79,10 @@ static int candidate(struct ctx *ctx, struct target *target, const struct source
 	if (target_map(ctx, target, PROT_READ | PROT_WRITE, flags) < 0)
 		return -1;
 	memset(target->va, 0, PAGE_BYTES);
+	errno = 0;
 	target->pfn = page_frame(target->va);
+	if (target->pfn == 0 && errno != 0)
+		return ctx_cannot(ctx, "/proc/self/pagemap");
 	if (target->pfn == 0)
 		return ctx_skip(ctx, REASON_NOPERM, "/proc/self/pagemap hides frame numbers");
 	target->delta = (int)((colour_of(target->va) ^ target->pfn) & COLOUR_MASK);
