@@ -91,6 +91,12 @@ static enum fault signature_fault(const struct report *report, unsigned int inde
 	}
 }
 
+/* Two findings are of one class, or mixed. */
+static enum fault join(enum fault one, enum fault other)
+{
+	return one == FAULT_NONE || one == other ? other : FAULT_MIXED;
+}
+
 static enum fault cell_fault(const struct report *report, unsigned int index)
 {
 	const struct cell_result *cell = &report->cells[index];
@@ -102,14 +108,11 @@ static enum fault cell_fault(const struct report *report, unsigned int index)
 		return FAULT_NOT_CACHE;
 	for (unsigned int i = FAULT_NONE + 1; i < FAULT_COUNT; i++) {
 		if (cell->number_faults[i] > 0)
-			fault = fault == FAULT_NONE ? (enum fault)i : FAULT_MIXED;
+			fault = join(fault, (enum fault)i);
 	}
 	for (unsigned int signature = 1; signature < SIGNATURES; signature++) {
-		if (cell->signatures[signature] == 0)
-			continue;
-		if (fault != FAULT_NONE)
-			return FAULT_MIXED;
-		fault = signature_fault(report, index, signature);
+		if (cell->signatures[signature] > 0)
+			fault = join(fault, signature_fault(report, index, signature));
 	}
 	return fault;
 }

@@ -9,6 +9,8 @@
 	ROW(dio_read_mapped) \
 	ROW(dio_read_primed) \
 	ROW(dio_write) \
+	ROW(afalg_cipher) \
+	ROW(afalg_hash) \
 	/* Files, page cache, buffered I/O */ \
 	ROW(write_mmap) \
 	ROW(mmap_write_read) \

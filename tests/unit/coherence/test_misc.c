@@ -1,4 +1,5 @@
-/* test_misc.c - small parts: cache class of a boot line, SHA-256, slots, generated code. */
+/* test_misc.c - small parts: cache class of a boot line, SHA-256, AES, slots, generated code. */
+#include "jobs/coherence/aes.h"
 #include "jobs/coherence/jit.h"
 #include "jobs/coherence/pages.h"
 #include "jobs/coherence/platform.h"
@@ -53,6 +54,37 @@ static void test_sha256(void **state)
 	assert_memory_equal(digest, want, sizeof(want));
 }
 
+/* The examples of FIPS 197 (appendix C.1) and IEEE 1619 (vector 1), there and back. */
+static void test_aes(void **state)
+{
+	static const uint8_t plain[] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
+	                                0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
+	static const uint8_t want_cbc[] = {0x69, 0xc4, 0xe0, 0xd8, 0x6a, 0x7b, 0x04, 0x30,
+	                                   0xd8, 0xcd, 0xb7, 0x80, 0x70, 0xb4, 0xc5, 0x5a};
+	static const uint8_t want_xts[] = {0x91, 0x7c, 0xf6, 0x9e, 0xbd, 0x68, 0xb2, 0xec,
+	                                   0x9b, 0x9f, 0xe9, 0xa3, 0xea, 0xdd, 0xa6, 0x92,
+	                                   0xcd, 0x43, 0xd2, 0xf5, 0x95, 0x98, 0xed, 0x85,
+	                                   0x8c, 0x02, 0xc2, 0x65, 0x2f, 0xbf, 0x92, 0x2e};
+	static const uint8_t zero[2 * AES_KEY_BYTES];
+	uint8_t key[AES_KEY_BYTES];
+	uint8_t data[2 * AES_BLOCK_BYTES];
+
+	(void)state;
+	for (uint8_t i = 0; i < AES_KEY_BYTES; i++)
+		key[i] = i;
+	memcpy(data, plain, sizeof(plain));
+	aes_cbc(AES_ENCRYPT, key, zero, data, sizeof(plain));
+	assert_memory_equal(data, want_cbc, sizeof(want_cbc));
+	aes_cbc(AES_DECRYPT, key, zero, data, sizeof(plain));
+	assert_memory_equal(data, plain, sizeof(plain));
+
+	memset(data, 0, sizeof(data));
+	aes_xts(AES_ENCRYPT, zero, zero, data, sizeof(data));
+	assert_memory_equal(data, want_xts, sizeof(want_xts));
+	aes_xts(AES_DECRYPT, zero, zero, data, sizeof(data));
+	assert_memory_equal(data, zero, sizeof(data));
+}
+
 /* Every page of a slot has its colour, and fences on both sides that fault. */
 static void test_slots(void **state)
 {
@@ -102,6 +134,7 @@ int main(void)
 	const struct CMUnitTest cases[] = {
 		cmocka_unit_test(test_boot_lines),
 		cmocka_unit_test(test_sha256),
+		cmocka_unit_test(test_aes),
 		cmocka_unit_test(test_slots),
 		cmocka_unit_test(test_generated_code),
 	};
