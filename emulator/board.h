@@ -12,6 +12,7 @@ struct cpu;
 struct disk;
 struct net;
 struct snap;
+struct trace;
 
 #define BOARD_DRIVES 3u
 
@@ -21,6 +22,7 @@ enum board_nic { BOARD_SMC91C111, BOARD_VIRTIO_NET };
 struct board_links {
 	struct console *console; /* of the serial port */
 	struct net *net;         /* NULL: the network card has no wire */
+	struct trace *trace;     /* NULL: none */
 	enum board_nic nic;
 	unsigned drives; /* by virtio */
 	struct disk *drive[BOARD_DRIVES];

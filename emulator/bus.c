@@ -4,6 +4,7 @@
 #include "common/xalloc.h"
 #include "host.h"
 #include "snap.h"
+#include "trace.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 struct bus {
 	uint8_t *ram; /* owned */
 	uint32_t ram_bytes;
+	struct trace *trace; /* borrowed; NULL: none */
 	unsigned devices;
 	unsigned last; /* index of the device that was touched last */
 	struct bus_device device[BUS_DEVICES];
@@ -61,22 +63,31 @@ uint32_t bus_ram_bytes(const struct bus *bus)
 	return bus->ram_bytes;
 }
 
+void bus_trace(struct bus *bus, struct trace *trace)
+{
+	bus->trace = trace;
+}
+
 bool bus_dma_get(const struct bus *bus, uint64_t address, void *to, uint32_t len)
 {
 	const uint8_t *ram = address <= UINT32_MAX ? bus_ram(bus, (uint32_t)address, len) : NULL;
 
-	if (ram)
-		memcpy(to, ram, len);
-	return ram != NULL;
+	if (!ram)
+		return false;
+	memcpy(to, ram, len);
+	trace_dma(bus->trace, "dma", TRACE_DMA_READ, (uint32_t)address, len);
+	return true;
 }
 
 bool bus_dma_put(struct bus *bus, uint64_t address, const void *from, uint32_t len)
 {
 	uint8_t *ram = address <= UINT32_MAX ? bus_ram(bus, (uint32_t)address, len) : NULL;
 
-	if (ram)
-		memcpy(ram, from, len);
-	return ram != NULL;
+	if (!ram)
+		return false;
+	memcpy(ram, from, len);
+	trace_dma(bus->trace, "dma", TRACE_DMA_WRITE, (uint32_t)address, len);
+	return true;
 }
 
 static const struct bus_device *device_at(struct bus *bus, uint32_t address)

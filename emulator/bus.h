@@ -8,6 +8,7 @@
 struct bus;
 struct err;
 struct snap;
+struct trace;
 
 /* One device as the bus sees it. offset is from its base; bytes is 1, 2 or 4. */
 struct bus_device {
@@ -35,6 +36,9 @@ uint32_t bus_ram_bytes(const struct bus *bus);
 
 /* Save or load the pages of RAM that are not all zero. */
 void bus_snap(struct bus *bus, struct snap *snap);
+
+/* Let trace see all DMA. Borrowed. */
+void bus_trace(struct bus *bus, struct trace *trace);
 
 /* DMA of a device: RAM, whatever the caches hold. False, with nothing done, when not all of it is RAM. */
 bool bus_dma_get(const struct bus *bus, uint64_t address, void *to, uint32_t len);

@@ -4,6 +4,7 @@
 #include "common/err.h"
 #include "common/xalloc.h"
 #include "snap.h"
+#include "trace.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -120,6 +121,8 @@ static void write_back(struct cache *cache, uint32_t line)
 		return;
 	memory = bus_ram(cache->bus, cache->pa[line], CACHE_LINE);
 	assert(memory != NULL); /* only RAM is ever filled from */
+	if (cache->trace)
+		trace_write_back(cache->trace, cache, line);
 	for (unsigned half = 0; half < 2; half++) {
 		if (cache->dirty[line] & 1u << half) {
 			memcpy(memory + half * CACHE_HALF,
@@ -133,8 +136,11 @@ static void write_back(struct cache *cache, uint32_t line)
 
 static void drop(struct cache *cache, uint32_t line)
 {
-	if (cache->dirty[line])
+	if (cache->dirty[line]) {
+		if (cache->trace)
+			trace_drop(cache->trace, cache, line);
 		cache->dirty_lines--;
+	}
 	cache->dirty[line] = 0;
 	cache->tag[line] = 0;
 }
@@ -203,6 +209,8 @@ void cache_all(struct cache *cache, enum cache_op op)
 	if (op & CACHE_CLEAN)
 		clean_all(cache);
 	if (op & CACHE_INVALIDATE) {
+		for (uint32_t line = 0; cache->trace && line < lines; line++)
+			drop(cache, line);
 		memset(cache->tag, 0, lines * sizeof(*cache->tag));
 		memset(cache->dirty, 0, lines * sizeof(*cache->dirty));
 		cache->dirty_lines = 0;

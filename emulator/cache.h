@@ -12,6 +12,7 @@
 
 struct bus;
 struct err;
+struct trace;
 struct snap;
 
 #define CACHE_LINE     32u
@@ -56,7 +57,8 @@ struct cache_stats {
 
 /* Plain data for the inline functions below; change it by the functions only. */
 struct cache {
-	struct bus *bus; /* borrowed */
+	struct bus *bus;     /* borrowed, as is the next */
+	struct trace *trace; /* NULL: none */
 	struct cache_config config;
 	struct cache_stats stats;
 	uint32_t sets;

@@ -69,6 +69,8 @@ struct machine *machine_new(const struct machine_config *config, const struct bo
 		return NULL;
 	}
 	cpu_init(&machine->cpu, &machine->mem, config->cpu);
+	if (links->trace)
+		mem_trace(&machine->mem, &machine->cpu, links->trace);
 	machine->clock = (struct clock){&machine->cpu, config->mips, 0};
 	machine->board = board_new(links, bus, &machine->cpu, &machine->clock);
 	return machine;

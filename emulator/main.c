@@ -7,6 +7,8 @@
 #include "net.h"
 #include "options.h"
 #include "sdcard.h"
+#include "symbols.h"
+#include "trace.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -56,6 +58,7 @@ static void print_stats(const struct machine *machine, double seconds)
 /* What outlives a reset of the board. */
 struct host {
 	struct board_links links; /* owned */
+	struct symbols *symbols;  /* of the trace, owned */
 	bool announced;
 };
 
@@ -77,6 +80,8 @@ static int open_drives(struct board_links *links, const struct options *options,
 
 static void disconnect_host(struct host *host)
 {
+	trace_free(host->links.trace);
+	symbols_free(host->symbols);
 	net_free(host->links.net);
 	console_free(host->links.console);
 	for (unsigned n = 0; n < host->links.drives; n++)
@@ -104,6 +109,20 @@ static int connect_host(struct host *host, const struct options *options, struct
 			return -1;
 	}
 	return 0;
+}
+
+static int start_trace(struct host *host, const struct options *options, struct err *err)
+{
+	if (!options->trace_stale)
+		return 0;
+	host->symbols = symbols_new();
+	for (unsigned n = 0; n < options->symbols; n++) {
+		if (symbols_read(host->symbols, options->symbol[n], err) < 0)
+			return -1;
+	}
+	host->links.trace =
+		trace_new(options->trace_stale, options->trace_limit, host->symbols, err);
+	return host->links.trace ? 0 : -1;
 }
 
 static int write_pid(const char *path, pid_t pid, struct err *err)
@@ -212,8 +231,10 @@ int main(int argc, char **argv)
 		            stdout);
 		return STATUS_DONE;
 	}
-	if (connect_host(&host, &options, &err) == 0)
+	if (connect_host(&host, &options, &err) == 0 && start_trace(&host, &options, &err) == 0)
 		status = run(&options, &host, &err);
+	if (host.links.trace && trace_finish(host.links.trace, &err) < 0)
+		status = STATUS_FILE;
 	disconnect_host(&host);
 	if (status == STATUS_FILE)
 		(void)fprintf(stderr, "cohort-emu: %s\n", err.text);

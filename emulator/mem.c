@@ -4,6 +4,7 @@
 #include "cache.h"
 #include "host.h"
 #include "snap.h"
+#include "trace.h"
 
 #include <string.h>
 
@@ -19,11 +20,23 @@ void mem_init(struct mem *mem, struct bus *bus, struct cache *d, struct cache *i
 	mmu_init(&mem->mmu, bus);
 }
 
-ALWAYS_INLINE bool load(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,
-                        uint32_t *value)
+void mem_trace(struct mem *mem, const struct cpu *cpu, struct trace *trace)
+{
+	mem->trace = trace;
+	if (mem->d)
+		mem->d->trace = trace;
+	bus_trace(mem->bus, trace);
+	mem_fetch_forget(mem);
+	trace_attach(trace, cpu, mem);
+}
+
+/* The same code with and without a trace, so that the one without has nothing of it. */
+ALWAYS_INLINE bool load_how(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,
+                            uint32_t *value, bool traced)
 {
 	const struct tlb_entry *entry;
-	uint32_t mva;
+	uint32_t line = CACHE_MISS;
+	uint32_t mva, pa;
 
 	if (va & (bytes - 1)) {
 		if (mem->mmu.control & (SCTLR_A | SCTLR_U))
@@ -34,10 +47,9 @@ ALWAYS_INLINE bool load(struct mem *mem, uint32_t va, uint32_t shift, unsigned b
 	entry = mmu_find(&mem->mmu, mva, ALLOW_READ << shift, &mem->data_fault);
 	if (!entry)
 		return false;
+	pa = entry->pa | (mva & 0x3ff);
 	if (mem->d && (entry->attr & TLB_DCACHED) && entry->host) {
-		uint32_t pa = entry->pa | (mva & 0x3ff);
-		uint32_t line = cache_find(mem->d, mva, pa);
-
+		line = cache_find(mem->d, mva, pa);
 		if (line == CACHE_MISS) {
 			line = cache_fill(mem->d, mva, pa);
 			mem->d->stats.misses++;
@@ -48,15 +60,32 @@ ALWAYS_INLINE bool load(struct mem *mem, uint32_t va, uint32_t shift, unsigned b
 	} else if (entry->host) {
 		*value = host_read(entry->host + (mva & 0x3ff), bytes);
 	} else {
-		*value = bus_read(mem->bus, entry->pa | (mva & 0x3ff), bytes);
+		*value = bus_read(mem->bus, pa, bytes);
 	}
+	if (traced && entry->host)
+		trace_load(mem->trace, &(struct trace_access){mva, pa, bytes, mem->d, line},
+		           *value);
 	return true;
 }
 
+static __attribute__((noinline)) bool load_traced(struct mem *mem, uint32_t va, uint32_t shift,
+                                                  unsigned bytes, uint32_t *value)
+{
+	return load_how(mem, va, shift, bytes, value, true);
+}
+
+ALWAYS_INLINE bool load(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,
+                        uint32_t *value)
+{
+	if (__builtin_expect(mem->trace != NULL, 0))
+		return load_traced(mem, va, shift, bytes, value);
+	return load_how(mem, va, shift, bytes, value, false);
+}
+
 /* A store to a cacheable page: into the line when it hits. Memory gets it too unless the page is
- * write-back and the line has it. */
-ALWAYS_INLINE void store_cached(struct mem *mem, const struct tlb_entry *entry, uint32_t mva,
-                                unsigned bytes, uint32_t value)
+ * write-back and the line has it. Returns the line, or CACHE_MISS. */
+ALWAYS_INLINE uint32_t store_cached(struct mem *mem, const struct tlb_entry *entry, uint32_t mva,
+                                    unsigned bytes, uint32_t value)
 {
 	struct cache *d = mem->d;
 	uint32_t pa = entry->pa | (mva & 0x3ff);
@@ -73,16 +102,18 @@ ALWAYS_INLINE void store_cached(struct mem *mem, const struct tlb_entry *entry, 
 		host_write(cache_bytes(d, line) + (mva & (CACHE_LINE - 1)), bytes, value);
 		if (entry->attr & TLB_WRITEBACK) {
 			cache_mark_dirty(d, line, mva);
-			return;
+			return line;
 		}
 	}
 	host_write(entry->host + (mva & 0x3ff), bytes, value);
+	return line;
 }
 
-ALWAYS_INLINE bool store(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,
-                         uint32_t value)
+ALWAYS_INLINE bool store_how(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,
+                             uint32_t value, bool traced)
 {
 	const struct tlb_entry *entry;
+	uint32_t line = CACHE_MISS;
 	uint32_t mva;
 
 	if (va & (bytes - 1)) {
@@ -95,12 +126,34 @@ ALWAYS_INLINE bool store(struct mem *mem, uint32_t va, uint32_t shift, unsigned 
 	if (!entry)
 		return false;
 	if (mem->d && (entry->attr & TLB_DCACHED) && entry->host)
-		store_cached(mem, entry, mva, bytes, value);
+		line = store_cached(mem, entry, mva, bytes, value);
 	else if (entry->host)
 		host_write(entry->host + (mva & 0x3ff), bytes, value);
 	else
 		bus_write(mem->bus, entry->pa | (mva & 0x3ff), bytes, value);
+	if (traced && entry->host) {
+		uint32_t pa = entry->pa | (mva & 0x3ff);
+
+		trace_store(mem->trace, &(struct trace_access){mva, pa, bytes, mem->d, line},
+		            value);
+		if ((pa ^ mem->fetch_pa) < CACHE_LINE)
+			mem_fetch_forget(mem);
+	}
 	return true;
+}
+
+static __attribute__((noinline)) bool store_traced(struct mem *mem, uint32_t va, uint32_t shift,
+                                                   unsigned bytes, uint32_t value)
+{
+	return store_how(mem, va, shift, bytes, value, true);
+}
+
+ALWAYS_INLINE bool store(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,
+                         uint32_t value)
+{
+	if (__builtin_expect(mem->trace != NULL, 0))
+		return store_traced(mem, va, shift, bytes, value);
+	return store_how(mem, va, shift, bytes, value, false);
 }
 
 bool mem_load8(struct mem *mem, uint32_t va, uint32_t shift, uint32_t *value)
@@ -133,10 +186,27 @@ bool mem_store32(struct mem *mem, uint32_t va, uint32_t shift, uint32_t value)
 	return store(mem, va, shift, 4, value);
 }
 
+/* A line that is all right is fetched from as ever, until somebody stores to its bytes elsewhere. Of
+ * another one the trace wants each instruction, so that data beside code is not taken for it: without
+ * a fetch line the next instruction asks again. Bits 1:0 of a pc in ARM state are 0, so halves will do. */
+static void fetch_traced(struct mem *mem, uint32_t pc, uint32_t pa, uint32_t line)
+{
+	unsigned bytes = pc & 2 ? 2 : 4;
+
+	mem->fetch_pa = pa;
+	if (trace_is_newest(mem->trace, pa, mem->fetch_bytes, CACHE_LINE))
+		return;
+	mem_fetch_forget(mem);
+	trace_fetch(mem->trace, &(struct trace_access){pc, pa | (pc & 30), bytes, mem->i, line},
+	            host_read(mem->fetch_bytes + (pc & 30), bytes));
+}
+
 bool mem_fetch_line(struct mem *mem, uint32_t pc, uint32_t shift)
 {
 	uint32_t mva = mmu_mva(&mem->mmu, pc & ~(CACHE_LINE - 1));
+	uint32_t line = CACHE_MISS;
 	const struct tlb_entry *entry;
+	uint32_t pa;
 
 	entry = mmu_find(&mem->mmu, mva, ALLOW_EXECUTE << shift, &mem->fetch_fault);
 	mem_fetch_forget(mem);
@@ -149,10 +219,9 @@ bool mem_fetch_line(struct mem *mem, uint32_t pc, uint32_t shift)
 		mem->ifsr = FAULT_EXTERNAL;
 		return false;
 	}
+	pa = entry->pa | (mva & 0x3ff);
 	if (mem->i && (entry->attr & TLB_ICACHED)) {
-		uint32_t pa = entry->pa | (mva & 0x3ff);
-		uint32_t line = cache_find(mem->i, mva, pa);
-
+		line = cache_find(mem->i, mva, pa);
 		if (line == CACHE_MISS) {
 			line = cache_fill(mem->i, mva, pa);
 			mem->i->stats.misses++;
@@ -164,6 +233,8 @@ bool mem_fetch_line(struct mem *mem, uint32_t pc, uint32_t shift)
 		mem->fetch_bytes = entry->host + (mva & 0x3ff);
 	}
 	mem->fetch_line = pc & ~(CACHE_LINE - 1);
+	if (__builtin_expect(mem->trace != NULL, 0))
+		fetch_traced(mem, pc, pa, line);
 	return true;
 }
 

@@ -8,14 +8,18 @@
 #include "mmu.h"
 
 struct bus;
+struct cpu;
+struct trace;
 struct snap;
 
 struct mem {
 	struct bus *bus;            /* borrowed */
 	struct cache *d;            /* NULL: no D-cache, memory is coherent */
 	struct cache *i;            /* NULL: no I-cache */
+	struct trace *trace;        /* mem_trace(); NULL: none */
 	uint32_t fetch_line;        /* virtual line whose words are below, or FETCH_NONE */
 	const uint8_t *fetch_bytes; /* 32 bytes: in the I-cache, or in RAM */
+	uint32_t fetch_pa;          /* where these are in memory; with a trace only */
 	struct fault data_fault;    /* of the access that failed last */
 	struct fault fetch_fault;
 	uint32_t dfsr, ifsr, far; /* what CP15 shows */
@@ -26,6 +30,9 @@ struct mem {
 #define FETCH_NONE 1u /* no line has this address */
 
 void mem_init(struct mem *mem, struct bus *bus, struct cache *d, struct cache *i);
+
+/* Let trace see all accesses, of the caches too. Borrowed, as is the core that makes them. */
+void mem_trace(struct mem *mem, const struct cpu *cpu, struct trace *trace);
 
 /* Loads and stores of 1, 2 and 4 bytes by virtual address. shift is cpu->user_shift, or 2 for an
  * access with user rights. False with mem->data_fault set, and nothing changed, when it aborts.

@@ -40,6 +40,9 @@ const char options_help[] =
 	"  --console-log FILE      and what it says in a file as well\n"
 	"  --daemonize             go on in the background once the board starts (needs --console)\n"
 	"  --pidfile FILE          write the process ID there then\n"
+	"  --trace-stale FILE      each access that got bytes which were not the newest, as JSON lines\n"
+	"  --trace-limit N         at most so many pairs of reader and writer (1000)\n"
+	"  --symbols FILE          names for it: System.map, or what nm prints; up to four files\n"
 	"  --stats                 instructions, speed and cache figures on stderr at the end\n"
 	"  --help, --version\n"
 	"\n"
@@ -224,6 +227,9 @@ enum {
 	OPT_DAEMONIZE,
 	OPT_PIDFILE,
 	OPT_STATS,
+	OPT_TRACE_STALE,
+	OPT_TRACE_LIMIT,
+	OPT_SYMBOLS,
 	OPT_HELP,
 	OPT_VERSION,
 };
@@ -253,6 +259,9 @@ static const struct option longopts[] = {
 	{"console-log", required_argument, NULL, OPT_CONSOLE_LOG},
 	{"daemonize", no_argument, NULL, OPT_DAEMONIZE},
 	{"pidfile", required_argument, NULL, OPT_PIDFILE},
+	{"trace-stale", required_argument, NULL, OPT_TRACE_STALE},
+	{"trace-limit", required_argument, NULL, OPT_TRACE_LIMIT},
+	{"symbols", required_argument, NULL, OPT_SYMBOLS},
 	{"stats", no_argument, NULL, OPT_STATS},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"version", no_argument, NULL, OPT_VERSION},
@@ -293,6 +302,9 @@ static bool take_plain(struct options *options, int opt, const char *arg)
 		return true;
 	case OPT_PIDFILE:
 		options->pidfile = arg;
+		return true;
+	case OPT_TRACE_STALE:
+		options->trace_stale = arg;
 		return true;
 	case OPT_STATS:
 		options->stats = true;
@@ -342,6 +354,16 @@ static int take_checked(struct options *options, int opt, const char *arg, struc
 		status = parse_number("mips", arg, 1, 100000, &n, err);
 		options->machine.mips = (uint32_t)n;
 		return status;
+	case OPT_TRACE_LIMIT:
+		status = parse_number("trace-limit", arg, 1, 1000000, &n, err);
+		options->trace_limit = (uint32_t)n;
+		return status;
+	case OPT_SYMBOLS:
+		if (options->symbols == OPTIONS_SYMBOLS)
+			return err_set(err, ERR_INVALID, "--symbols: at most %u files",
+			               OPTIONS_SYMBOLS);
+		options->symbol[options->symbols++] = arg;
+		return 0;
 	case OPT_FORWARD:
 		return parse_forward(arg, options, err);
 	case OPT_NIC:
@@ -383,7 +405,7 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
 	const struct cache_config cache = {.ways = 4, .seed = 1};
 	int opt;
 
-	*options = (struct options){.exit_on_halt = true, .load.seed = 1};
+	*options = (struct options){.exit_on_halt = true, .load.seed = 1, .trace_limit = 1000};
 	options->machine = (struct machine_config){
 		.ram_bytes = 128u << 20, .caches = true, .d = cache, .i = cache, .mips = 100};
 	options->machine.i.seed += 1ull << 32;

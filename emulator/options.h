@@ -9,6 +9,7 @@
 struct err;
 
 #define OPTIONS_FORWARDS 8
+#define OPTIONS_SYMBOLS  4
 
 /* A file that the board has as a disk. */
 struct options_disk {
@@ -32,9 +33,13 @@ struct options {
 	unsigned drives;
 	struct options_disk drive[BOARD_DRIVES];
 	struct options_disk sdcard;
-	bool exit_on_reset; /* else the machine starts again */
-	bool exit_on_halt;  /* else it stays until the program is ended */
-	bool stats;         /* print statistics to stderr at the end */
+	bool exit_on_reset;      /* else the machine starts again */
+	bool exit_on_halt;       /* else it stays until the program is ended */
+	const char *trace_stale; /* file; NULL: no trace */
+	uint32_t trace_limit;
+	unsigned symbols;
+	const char *symbol[OPTIONS_SYMBOLS]; /* files */
+	bool stats;                          /* print statistics to stderr at the end */
 	bool help, version;
 };
 

@@ -101,6 +101,25 @@ class Emulator(unittest.TestCase):
         self.assertEqual(self.verdicts(console), {"dio-read-anon": "fail", "dio-read-mapped": "pass"})
         self.assertEqual(set(self.bad_cells(console).values()), {"stale-memory"})
 
+    def test_trace_names_the_writer(self):
+        """The trace of the control's fault: user mode read what the cipher had left dirty at the page's kernel address."""
+        kernel = self.kernel("m2-anon-flush")
+        path = os.path.join(self.top.name, "trace.json")
+        console = self.emulate("--trace-stale", path, "--symbols", os.path.join(kernel, "System.map"), kernel=kernel,
+                               tests=["run", "dio-read-anon", "--iterations", "1"])
+        self.assertEqual(self.verdicts(console), {"dio-read-anon": "fail"})
+        with open(path, encoding="utf-8") as file:
+            lines = [json.loads(line) for line in file]
+        self.assertEqual(lines[-1]["type"], "end")
+        self.assertGreater(lines[-1]["total"], 1000)
+        stale = [line for line in lines if line["type"] == "stale"]
+        self.assertEqual({(line["what"], line["mode"], line["newest_in"]) for line in stale}, {("load", "user", "D-line")}, lines)
+        for line in stale:
+            self.assertEqual(line["writer"]["mode"], "kernel")
+            self.assertIn("crypto", line["writer"]["at"])
+            self.assertNotEqual(line["va"], line["writer"]["va"])
+            self.assertEqual(line["line_va"][:-2], line["writer"]["va"][:-2])
+
     def test_control_passes_without_caches(self):
         kernel = self.kernel("m2-anon-flush")
         console = self.emulate("--mode", "off", kernel=kernel, tests=["run", "dio-read-*"])
@@ -168,6 +187,10 @@ class BadInput(unittest.TestCase):
         self.refuses(64, ["--exit-on", "lunch"], "--exit-on", "lunch")
         self.refuses(64, ["extra"], "extra")
         self.refuses(1, ["3072", "power of two"], "--dcache", "3")
+        self.refuses(64, ["--trace-limit 0"], "--trace-limit", "0")
+        self.refuses(1, ["missing/trace"], "--trace-stale", os.path.join(self.top.name, "missing/trace"))
+        self.refuses(1, ["names", "line 1"], "--trace-stale", os.path.join(self.top.name, "trace"),
+                     "--symbols", self.file("names", b"these are none\n"))
 
     def test_kernel(self):
         with open(os.path.join(self.kernel, "zImage"), "rb") as file:
