@@ -161,28 +161,32 @@ uint8_t *jit_pages(struct ctx *ctx)
 	return pages;
 }
 
-static void check_since(struct ctx *ctx, unsigned int cell, unsigned int iteration, const void *at,
-                        enum jit_set set, uint16_t want, const struct switches *before)
+void jit_check_since(struct ctx *ctx, const struct jit_where *where, const void *at, uint16_t want,
+                     const struct switches *before)
 {
-	uint32_t got = jit_call(at, set);
+	uint32_t got = jit_call(at, where->set);
+	struct number number = {
+		.cell = where->cell,
+		.iteration = where->iteration,
+		.fault = FAULT_STALE_CODE,
+		.want = want,
+		.got = got,
+		.va = at,
+		.length = (unsigned int)jit_size(where->set),
+		.tag = got == JIT_CRASHED ? TAG_TORN : TAG_STALE,
+		.before = *before,
+	};
 
-	(void)number_check(ctx, &(struct number){.cell = cell,
-	                                         .iteration = iteration,
-	                                         .fault = FAULT_STALE_CODE,
-	                                         .want = want,
-	                                         .got = got,
-	                                         .va = at,
-	                                         .length = (unsigned int)jit_size(set),
-	                                         .tag = got == JIT_CRASHED ? TAG_TORN : TAG_STALE,
-	                                         .before = *before});
+	(void)number_check(ctx, &number);
 }
 
 void jit_check(struct ctx *ctx, unsigned int cell, unsigned int iteration, const void *at,
                enum jit_set set, uint16_t want)
 {
+	struct jit_where where = {.cell = cell, .iteration = iteration, .set = set};
 	struct switches before = machine_switches();
 
-	check_since(ctx, cell, iteration, at, set, want, &before);
+	jit_check_since(ctx, &where, at, want, &before);
 }
 
 int jit_trial(struct ctx *ctx, unsigned int cell, unsigned int iteration, void *at,
@@ -191,6 +195,7 @@ int jit_trial(struct ctx *ctx, unsigned int cell, unsigned int iteration, void *
 	uint8_t *end = (uint8_t *)at + jit_size(set);
 	uint16_t old = ctx_generation(ctx);
 	uint16_t want = ctx_generation(ctx);
+	struct jit_where where = {.cell = cell, .iteration = iteration, .set = set};
 	struct switches before;
 
 	jit_emit(at, set, old);
@@ -201,6 +206,6 @@ int jit_trial(struct ctx *ctx, unsigned int cell, unsigned int iteration, void *
 	jit_emit(at, set, want);
 	if (flush && jit_flush(at, end) < 0)
 		return ctx_error(ctx, "cacheflush");
-	check_since(ctx, cell, iteration, at, set, want, &before);
+	jit_check_since(ctx, &where, at, want, &before);
 	return 0;
 }

@@ -36,6 +36,16 @@ uint8_t *jit_pages(struct ctx *ctx);
 void jit_check(struct ctx *ctx, unsigned int cell, unsigned int iteration, const void *at,
                enum jit_set set, uint16_t want);
 
+/* Which trial it is, and what kind of code. */
+struct jit_where {
+	unsigned int cell, iteration;
+	enum jit_set set;
+};
+
+/* The same for a trial that began when the context switches were before. */
+void jit_check_since(struct ctx *ctx, const struct jit_where *where, const void *at, uint16_t want,
+                     const struct switches *before);
+
 /* One trial: emit, flush and call a function, so that its old instructions are cached; emit it
  * with the next number, flush it if flush is set, and call it. Counts the trial in cell, and
  * the fault when it returned anything else. Returns 0, or -1 when the test cannot go on. */

@@ -23,6 +23,12 @@
 	ROW(zram_swap_stale_k) \
 	/* Instructions */ \
 	ROW(jit_cacheflush) \
+	ROW(jit_dual_map) \
+	ROW(mmap_exec_after_write) \
+	ROW(exec_after_write) \
+	ROW(ptrace_poke_text) \
+	ROW(uprobe_xol) \
+	ROW(procmem_self_text) \
 	/* Other processes, rings shared with the kernel */ \
 	/* What the machine is */ \
 	ROW(jit_control)
