@@ -1,4 +1,4 @@
-"""Random blocks of ARMv5TE and Thumb instructions for the processor comparison (test_emulator_cpu.py).
+"""Random blocks of ARMv5TE, ARMv6K and Thumb instructions for the processor comparison (test_emulator_cpu.py).
 
 Only what the architecture defines is made. Loads and stores stay inside the data area: in ARM blocks r11 points to its
 middle and is never written, in Thumb blocks r7 does."""
@@ -158,12 +158,14 @@ class Arm:
     def preload(self):
         return [0xf5d0f000 | ARM_BASE << 16]
 
-    def code(self, count):
-        rows = [(30, self.data_immediate), (30, self.data_shift), (20, self.data_register), (8, self.edge), (6, self.multiply),
+    def rows(self):
+        return [(30, self.data_immediate), (30, self.data_shift), (20, self.data_register), (8, self.edge), (6, self.multiply),
                 (6, self.multiply_long), (10, self.multiply_half), (6, self.saturating), (2, self.clz), (3, self.status),
                 (12, self.single), (10, self.extra), (6, self.block), (2, self.swap), (3, self.branch), (1, self.to_thumb),
                 (1, self.exchange_immediate), (1, self.preload)]
-        makers = [row for weight, row in rows for _ in range(weight)]
+
+    def code(self, count):
+        makers = [row for weight, row in self.rows() for _ in range(weight)]
         words = []
         while len(words) < count:
             maker = self.rnd.choice(makers)
@@ -173,10 +175,107 @@ class Arm:
                 continue
             condition = self.rnd.choice([AL, AL, self.rnd.randrange(15) << 28])
             # What leads up to an access is always done, so that its address is right if it is.
-            words += [word | AL for word in made[:-1]] + [made[-1] | condition]
+            words += [word | AL for word in made[:-1]] + [made[-1] | (0 if made[-1] >> 28 else condition)]
             if maker == self.branch:
                 words[-2:] = [made[0] | condition, made[1] | AL]
         return struct.pack(f"<{len(words)}I", *words) + struct.pack("<II", 0xe51ff004, EXIT_AT)
+
+
+class Arm6(Arm):
+    """What ARMv6K adds, and what it allows more of."""
+
+    def place(self, limit, unit):
+        return super().place(limit, {8: 4}.get(unit, 1))  # nothing but double words needs to be aligned
+
+    def target(self, load):
+        return self.free(ARM_MOVING) if load else self.low()
+
+    def store_pc(self):
+        return [0x058bf000 | self.rnd.randrange(64) * 4]
+
+    def multiply(self):
+        return [self.bit() << 20 | self.free() << 16 | self.low() << 8 | 0x90 | self.low()]
+
+    def parallel(self):
+        prefix, op = self.rnd.choice([1, 2, 3, 5, 6, 7]), self.rnd.choice([0, 1, 2, 3, 4, 7])
+        return [0x06000f10 | prefix << 20 | self.low() << 16 | self.free() << 12 | op << 5 | self.low()]
+
+    def halves(self):
+        """registers whose halves or bytes are edges, for what comes next"""
+        return [0x03a00000 | self.free() << 12 | self.rnd.choice([0x102, 0x902, 0x480, 0x880, 0x4ff, 0x8ff, 0xcff]),
+                0x03800000 | (register := self.free()) << 12 | register << 16 | self.rnd.choice([0x102, 0x902, 0x480, 0x880, 0x07f])]
+
+    def select(self):
+        return [0x06800fb0 | self.low() << 16 | self.free() << 12 | self.low()]
+
+    def pack(self):
+        return [0x06800010 | self.low() << 16 | self.free() << 12 | self.rnd.getrandbits(5) << 7 | self.bit() << 6 | self.low()]
+
+    def extend(self):
+        return [0x06800070 | self.bit() << 22 | self.rnd.choice([0, 2, 3]) << 20 | self.any() << 16 | self.free() << 12 |
+                self.rnd.getrandbits(2) << 10 | self.low()]
+
+    def saturate(self):
+        return [0x06a00010 | self.bit() << 22 | self.rnd.getrandbits(5) << 16 | self.free() << 12 | self.rnd.getrandbits(5) << 7 |
+                self.bit() << 6 | self.low()]
+
+    def saturate_halves(self):
+        return [0x06a00f30 | self.bit() << 22 | self.rnd.getrandbits(4) << 16 | self.free() << 12 | self.low()]
+
+    def reverse(self):
+        return [self.rnd.choice([0x06bf0f30, 0x06bf0fb0, 0x06ff0fb0]) | self.free() << 12 | self.low()]
+
+    def dual(self):
+        return [0x07000010 | self.free() << 16 | self.any() << 12 | self.low() << 8 | self.rnd.getrandbits(2) << 5 | self.low()]
+
+    def dual_long(self):
+        high = self.free()
+        return [0x07400010 | high << 16 | self.free(high) << 12 | self.low() << 8 | self.rnd.getrandbits(2) << 5 | self.low()]
+
+    def most_significant(self):
+        subtract = self.bit() * 0xc0
+        return [0x07500010 | subtract | self.free() << 16 | (self.low() if subtract else self.any()) << 12 | self.low() << 8 |
+                self.bit() << 5 | self.low()]
+
+    def differences(self):
+        return [0x07800010 | self.free() << 16 | self.any() << 12 | self.low() << 8 | self.low()]
+
+    def multiply_add_add(self):
+        high = self.free()
+        return [0x00400090 | high << 16 | self.free(high) << 12 | self.low() << 8 | self.low()]
+
+    def exclusive(self):
+        """add r9, r11, #n; a load; perhaps clrex; a store, which then fails"""
+        kind, unit = self.rnd.choice([(0, 4), (1, 8), (2, 1), (3, 2)])
+        even = [0, 2, 4, 6, 12]
+        loaded = self.rnd.choice(even) if kind == 1 else self.free(ARM_MOVING)
+        stored = self.rnd.choice(even) if kind == 1 else self.rnd.choice([r for r in ARM_FREE if r != ARM_MOVING])
+        result = self.free(ARM_MOVING, stored, stored + 1)
+        address = [0x02800000 | ARM_BASE << 16 | ARM_MOVING << 12 | self.rnd.randrange(256 // unit) * unit]
+        load = [0x01900f9f | kind << 21 | ARM_MOVING << 16 | loaded << 12]
+        store = [0x01800f90 | kind << 21 | ARM_MOVING << 16 | result << 12 | stored]
+        if self.rnd.randrange(4) == 0:
+            return address + load * self.bit() + [0xf57ff01f] + store
+        return address + load + store
+
+    def set_flags(self):
+        """msr cpsr_s or cpsr_fs: GE as well"""
+        if self.bit():
+            return [0x0324f800 | self.rnd.getrandbits(4)]
+        return [0x0124f000 | self.bit() << 19 | self.low()]
+
+    def state(self):
+        """setend le; cps, which does nothing for a program; dmb; a thread ID of its own"""
+        thread = self.low()
+        return self.rnd.choice([[0xf1010000], [0xf10c01c0], [0xf1080080], [0x0e070fba],
+                                [0x0e0d0f50 | thread << 12, 0x0e1d0f50 | self.free() << 12]])
+
+    def rows(self):
+        return super().rows() + [
+            (30, self.parallel), (8, self.halves), (6, self.select), (5, self.pack), (12, self.extend), (8, self.saturate),
+            (5, self.saturate_halves), (5, self.reverse), (8, self.dual), (4, self.dual_long), (6, self.most_significant),
+            (3, self.differences), (4, self.multiply_add_add), (5, self.exclusive), (4, self.set_flags), (2, self.state),
+            (2, self.store_pc)]
 
 
 class Thumb:
@@ -262,11 +361,13 @@ class Thumb:
     def link(self):
         return [0xf000, 0xf800]  # to the word behind
 
-    def code(self, count):
-        rows = [(10, self.shift), (8, self.add_subtract), (12, self.immediate), (30, self.alu), (4, self.edge), (8, self.high), (2, self.literal),
+    def rows(self):
+        return [(10, self.shift), (8, self.add_subtract), (12, self.immediate), (30, self.alu), (4, self.edge), (8, self.high), (2, self.literal),
                 (3, self.address), (2, self.move_stack), (8, self.transfer_register), (8, self.transfer_immediate),
                 (3, self.transfer_stack), (4, self.multiple), (4, self.push_pop), (3, self.branch), (2, self.link)]
-        makers = [row for weight, row in rows for _ in range(weight)]
+
+    def code(self, count):
+        makers = [row for weight, row in self.rows() for _ in range(weight)]
         halves = []
         while len(halves) < count:
             halves += self.rnd.choice(makers)()
@@ -276,11 +377,35 @@ class Thumb:
         return struct.pack(f"<{len(halves)}H", *halves) + struct.pack("<II", 0xe51ff004, EXIT_AT)
 
 
-def block(rnd, thumb, count):
+class Thumb6(Thumb):
+    """What ARMv6 adds."""
+
+    def transfer_register(self):
+        return [0x2600 | self.bits(8) % 252, 0x5000 | self.rnd.randrange(8) << 9 | 6 << 6 | 7 << 3 | self.rnd.randrange(6)]
+
+    def extend(self):
+        return [0xb200 | self.bits(2) << 6 | self.low() << 3 | self.free()]
+
+    def reverse(self):
+        return [0xba00 | self.rnd.choice([0, 1, 3]) << 6 | self.low() << 3 | self.free()]
+
+    def copy(self):
+        return [0x4600 | self.low() << 3 | self.free()]
+
+    def state(self):
+        """setend le; cps, which does nothing for a program"""
+        return [self.rnd.choice([0xb650, 0xb660 | self.bits(1) << 4 | self.bits(3)])]
+
+    def rows(self):
+        return super().rows() + [(10, self.extend), (8, self.reverse), (2, self.copy), (1, self.state)]
+
+
+def block(rnd, thumb, count, v6=False):
     """The bytes of one struct block, and of its code those that count."""
     registers = [rnd.choice(EDGES) if rnd.getrandbits(1) else rnd.getrandbits(32) for _ in range(15)]
     registers[7 if thumb else ARM_BASE] = MIDDLE
-    code = (Thumb if thumb else Arm)(rnd).code(count)
+    maker = (Thumb6 if v6 else Thumb) if thumb else (Arm6 if v6 else Arm)
+    code = maker(rnd).code(count)
     assert len(code) <= CODE_BYTES, len(code)
-    header = struct.pack("<III15I", thumb, rnd.getrandbits(5) << 27, rnd.getrandbits(32), *registers)
+    header = struct.pack("<III15I", thumb, rnd.getrandbits(5) << 27 | v6 * rnd.getrandbits(4) << 16, rnd.getrandbits(32), *registers)
     return header + code.ljust(CODE_BYTES, b"\0"), len(code)

@@ -14,7 +14,7 @@ import armblocks
 import farm
 
 SEED = int(os.environ.get("COHORT_SEED", "0")) or random.randrange(1, 1 << 31)
-BLOCKS = int(os.environ.get("COHORT_BLOCKS", "13000"))
+BLOCKS = int(os.environ.get("COHORT_BLOCKS", "6500"))  # of each kind: four
 INSTRUCTIONS = 40  # in a block, at least
 BATCH = 1000
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -49,14 +49,15 @@ class Processor(unittest.TestCase):
         differ = [f"{name}: {a:08x} and {b:08x}" for name, a, b in zip(NAMES, first, second) if a != b]
         self.fail(f"seed {SEED}, block {number}: reference and emulator: {', '.join(differ[:10])}\n{listing.stdout}")
 
-    def compare(self, thumb):
-        rnd = random.Random(f"{SEED} {thumb}")
+    def compare(self, thumb, models):
+        rnd = random.Random(f"{SEED} {thumb} {models[0]}")
         changed = set()
         for start in range(0, BLOCKS, BATCH):
-            made = [armblocks.block(rnd, thumb, INSTRUCTIONS) for _ in range(min(BATCH, BLOCKS - start))]
+            made = [armblocks.block(rnd, thumb, INSTRUCTIONS, v6=models[0] != "arm926") for _ in range(min(BATCH, BLOCKS - start))]
             blob = b"".join(block for block, _ in made)
-            first = self.outcomes(["qemu-arm-static", "-cpu", "arm926", self.reference], blob)
-            second = self.outcomes([os.path.join(farm.BUILD, "tests/system/emulator_blocks")], blob)
+            model = models[start // BATCH % len(models)]
+            first = self.outcomes(["qemu-arm-static", "-cpu", model, self.reference], blob)
+            second = self.outcomes([os.path.join(farm.BUILD, "tests/system/emulator_blocks"), model], blob)
             self.assertEqual(len(first), len(made) * 4 * WORDS)
             self.assertEqual(len(second), len(first))
             for i, (block, length) in enumerate(made):
@@ -69,10 +70,16 @@ class Processor(unittest.TestCase):
         self.assertEqual(len(changed), 14, changed)
 
     def test_arm(self):
-        self.compare(0)
+        self.compare(0, ["arm926"])
 
     def test_thumb(self):
-        self.compare(1)
+        self.compare(1, ["arm926"])
+
+    def test_arm_v6(self):
+        self.compare(0, ["arm1176", "arm1136"])
+
+    def test_thumb_v6(self):
+        self.compare(1, ["arm1136", "arm1176"])
 
 
 if __name__ == "__main__":

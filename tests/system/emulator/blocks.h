@@ -8,7 +8,7 @@
 #define EXIT_AT    0x03200000u /* where a block jumps when it is done, in ARM state */
 #define CODE_BYTES 1024u
 #define DATA_WORDS 256u
-#define FLAGS      0xf8000000u /* NZCVQ */
+#define FLAGS      0xf80f0000u /* NZCVQ, and GE, which is 0 before ARMv6 */
 
 struct block {
 	uint32_t thumb;

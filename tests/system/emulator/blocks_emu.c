@@ -1,4 +1,4 @@
-/* blocks_emu.c - run blocks from stdin on the emulator's core in user mode, outcomes to stdout. */
+/* blocks_emu.c MODEL - run blocks from stdin on the emulator's core of that model in user mode, outcomes to stdout. */
 #include "blocks.h"
 #include "common/err.h"
 #include "emulator/bus.h"
@@ -35,8 +35,9 @@ static int run_block(struct cpu *cpu, struct bus *bus, const struct block *block
 	return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	enum cpu_model model;
 	static struct block block;
 	static struct mem mem;
 	struct outcome outcome;
@@ -46,12 +47,19 @@ int main(void)
 	unsigned long n = 0;
 	int status = 0;
 
+	if (argc != 2 || !cpu_model_by_name(argv[1], &model)) {
+		(void)fprintf(stderr, "usage: emulator_blocks arm926|arm1136|arm1176\n");
+		return 64;
+	}
 	if (!bus) {
 		(void)fprintf(stderr, "%s\n", err.text);
 		return 1;
 	}
 	mem_init(&mem, bus, NULL, NULL);
-	cpu_init(&cpu, &mem, CPU_ARM926);
+	cpu_init(&cpu, &mem, model);
+	/* As Linux has it for its programs. */
+	if (cpu.v6)
+		mmu_set_control(&mem.mmu, mem.mmu.control | SCTLR_U);
 	for (; status == 0 && fread(&block, sizeof(block), 1, stdin) == 1; n++) {
 		if (run_block(&cpu, bus, &block, &outcome) < 0) {
 			(void)fprintf(stderr, "block %lu: pc 0x%08x cpsr 0x%08x: %s\n", n, cpu.pc,

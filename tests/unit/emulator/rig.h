@@ -32,9 +32,14 @@ struct rig {
 	struct cpu cpu;
 };
 
-static inline void rig_begin(struct rig *rig, bool write_allocate)
+/* A core of that model with 16 KiB caches: VIVT ones, or VIPT ones with 4 colours (one way). */
+static inline void rig_begin_core(struct rig *rig, enum cpu_model model, bool write_allocate)
 {
-	struct cache_config config = {.bytes = 16384, .ways = 4, .seed = 1};
+	bool vivt = model == CPU_ARM926;
+	struct cache_config config = {.kind = vivt ? CACHE_VIVT : CACHE_VIPT,
+	                              .bytes = 16384,
+	                              .ways = vivt ? 4 : 1,
+	                              .seed = 1};
 	struct err err;
 
 	memset(rig, 0, sizeof(*rig));
@@ -46,7 +51,12 @@ static inline void rig_begin(struct rig *rig, bool write_allocate)
 	assert_non_null(rig->d);
 	assert_non_null(rig->i);
 	mem_init(&rig->mem, rig->bus, rig->d, rig->i);
-	cpu_init(&rig->cpu, &rig->mem, CPU_ARM926);
+	cpu_init(&rig->cpu, &rig->mem, model);
+}
+
+static inline void rig_begin(struct rig *rig, bool write_allocate)
+{
+	rig_begin_core(rig, CPU_ARM926, write_allocate);
 }
 
 static inline void rig_end(struct rig *rig)
@@ -94,6 +104,15 @@ static inline uint32_t load(struct rig *rig, uint32_t va)
 static inline void store(struct rig *rig, uint32_t va, uint32_t value)
 {
 	assert_true(mem_store32(&rig->mem, va, 0, value));
+}
+
+/* The same with ARMv6's descriptors without sub-pages, and what is not aligned taken as it is. */
+static inline void rig_paging_v6(struct rig *rig)
+{
+	rig_paging(rig);
+	poke(rig, L1_AT, 0x402);
+	poke(rig, L1_AT + 4, L2_AT | 0x1);
+	mmu_set_control(&rig->mem.mmu, rig->mem.mmu.control | SCTLR_XP | SCTLR_U);
 }
 
 /* MCR p15, 0, value, c7, crm, opc2. */
