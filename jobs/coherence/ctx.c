@@ -8,18 +8,18 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* One page with fences, so that reading into it never touches a neighbour's VMA. */
-static uint8_t *fenced_page(void)
+uint8_t *ctx_page(struct ctx *ctx)
 {
 	void *slots = slots_reserve(1);
-	void *page;
+	void *page = MAP_FAILED;
 
-	if (slots == NULL)
+	if (slots != NULL)
+		page = mmap(slot_at(slots, 0, 0), PAGE_BYTES, PROT_READ | PROT_WRITE,
+		            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	if (page == MAP_FAILED) {
+		(void)ctx_error(ctx, "memory for buffers");
 		return NULL;
-	page = mmap(slot_at(slots, 0, 0), PAGE_BYTES, PROT_READ | PROT_WRITE,
-	            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-	if (page == MAP_FAILED)
-		return NULL;
+	}
 	memset(page, 0, PAGE_BYTES);
 	return page;
 }
@@ -35,11 +35,9 @@ int ctx_init(struct ctx *ctx)
 	ctx->self_mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
 	if (ctx->self_mem < 0)
 		return ctx_error(ctx, "/proc/self/mem");
-	ctx->buffer = fenced_page();
-	ctx->source = fenced_page();
-	if (ctx->buffer == NULL || ctx->source == NULL)
-		return ctx_error(ctx, "memory for buffers");
-	return 0;
+	ctx->buffer = ctx_page(ctx);
+	ctx->source = ctx_page(ctx);
+	return ctx->buffer == NULL || ctx->source == NULL ? -1 : 0;
 }
 
 uint16_t ctx_generation(struct ctx *ctx)

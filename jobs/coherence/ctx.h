@@ -32,6 +32,10 @@ struct ctx {
 /* Take what every test needs. Returns 0, or -1 after ctx_error(). */
 int ctx_init(struct ctx *ctx);
 
+/* One more page for a buffer, with fences, so that reading into it never touches a neighbour's VMA; zeroed.
+ * It ends with the test. Returns NULL after ctx_error(). */
+uint8_t *ctx_page(struct ctx *ctx);
+
 /* Generations go from 1 up to this and start over; content that was made once and must be
  * newer than every trial has this one. */
 #define GENERATION_FIXED 0x7000U

@@ -2,6 +2,7 @@
 
 #include "dmdev.h"
 #include "knob.h"
+#include "loopback.h"
 #include "loopdev.h"
 #include "memcg.h"
 #include "zramdev.h"
@@ -46,6 +47,8 @@ static int remove_entry(struct ledger_entry *entry)
 		return knob_restore(entry);
 	if (entry->kind == LEDGER_CGROUP)
 		return memcg_remove(entry->name);
+	if (entry->kind == LEDGER_LOOPBACK)
+		return loopback_down();
 	return 0;
 }
 

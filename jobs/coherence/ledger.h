@@ -14,7 +14,15 @@
 #define LEDGER_NAME_MAX  48U
 #define LEDGER_VALUE_MAX 24U
 
-enum ledger_kind { LEDGER_FREE, LEDGER_LOOP, LEDGER_MAP, LEDGER_ZRAM, LEDGER_KNOB, LEDGER_CGROUP };
+enum ledger_kind {
+	LEDGER_FREE,
+	LEDGER_LOOP,
+	LEDGER_MAP,
+	LEDGER_ZRAM,
+	LEDGER_KNOB,
+	LEDGER_CGROUP,
+	LEDGER_LOOPBACK
+};
 
 struct ledger_entry {
 	enum ledger_kind kind;
