@@ -14,6 +14,8 @@
 	/* Files, page cache, buffered I/O */ \
 	ROW(write_mmap) \
 	ROW(mmap_write_read) \
+	ROW(subline_write_mmap) \
+	ROW(sendfile_mmap) \
 	ROW(loop_write_mmap) \
 	/* Two user mappings */ \
 	ROW(shared_alias) \
