@@ -19,6 +19,9 @@
 	ROW(loop_write_mmap) \
 	/* Two user mappings */ \
 	ROW(shared_alias) \
+	ROW(mmap_colour_policy) \
+	ROW(shm_pingpong) \
+	ROW(futex_alias) \
 	/* Address spaces, copy on write, reclaim */ \
 	ROW(fork_cow) \
 	ROW(zram_swap) \
