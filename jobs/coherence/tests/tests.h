@@ -21,9 +21,12 @@
 	ROW(shared_alias) \
 	ROW(mmap_colour_policy) \
 	ROW(shm_pingpong) \
+	ROW(mremap_colour) \
 	ROW(futex_alias) \
 	/* Address spaces, copy on write, reclaim */ \
 	ROW(fork_cow) \
+	ROW(munmap_reuse_va) \
+	ROW(dontneed_late_evict) \
 	ROW(zram_swap) \
 	ROW(zram_swap_stale_k) \
 	/* Instructions */ \
