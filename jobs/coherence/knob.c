@@ -22,6 +22,7 @@ static const char *const paths[KNOB_COUNT] = {
 	[KNOB_KSM_ADVISOR] = KSM "advisor_mode",
 	[KNOB_KSM_RUN] = KSM "run",
 	[KNOB_ZSWAP_ENABLED] = "/sys/module/zswap/parameters/enabled",
+	[KNOB_COMPACT_UNEVICTABLE] = "/proc/sys/vm/compact_unevictable_allowed",
 };
 
 /* Where the file with old values may be: the first that is writable. */

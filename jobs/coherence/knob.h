@@ -16,6 +16,7 @@ enum knob {
 	KNOB_KSM_ADVISOR,    /* since 6.8: sets the two above by itself */
 	KNOB_KSM_RUN,
 	KNOB_ZSWAP_ENABLED,
+	KNOB_COMPACT_UNEVICTABLE, /* may compaction move locked pages? */
 	KNOB_COUNT,
 };
 

@@ -57,13 +57,33 @@ static uint64_t table_entry(const char *path, uint64_t index)
 	return entry;
 }
 
-uint64_t page_frame(const void *va)
+static uint64_t frame_of_entry(uint64_t entry)
 {
-	uint64_t entry = table_entry("/proc/self/pagemap", (uintptr_t)va / PAGE_BYTES);
-
 	if ((entry >> 63 & 1U) == 0)
 		return 0;
 	return entry & ((UINT64_C(1) << 55) - 1);
+}
+
+uint64_t page_frame(const void *va)
+{
+	return frame_of_entry(table_entry("/proc/self/pagemap", (uintptr_t)va / PAGE_BYTES));
+}
+
+void page_frames(const void *va, unsigned int count, uint64_t *frames)
+{
+	off_t offset = (off_t)((uintptr_t)va / PAGE_BYTES * sizeof(*frames));
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	ssize_t done = -1;
+
+	if (fd >= 0) {
+		done = pread(fd, frames, count * sizeof(*frames), offset);
+		(void)close(fd);
+	}
+	for (unsigned int i = 0; i < count; i++) {
+		bool known = done >= (ssize_t)((i + 1U) * sizeof(*frames));
+
+		frames[i] = known ? frame_of_entry(frames[i]) : 0;
+	}
 }
 
 bool page_swapped(const void *va)

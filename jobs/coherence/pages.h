@@ -24,6 +24,9 @@ unsigned int colour_of(const void *va);
 /* Frame number behind va by /proc/self/pagemap, or 0 when it is absent or hidden from us. */
 uint64_t page_frame(const void *va);
 
+/* The same for count pages from va on, by one read. */
+void page_frames(const void *va, unsigned int count, uint64_t *frames);
+
 /* True when the page at va of our own memory is in a swap area. */
 bool page_swapped(const void *va);
 

@@ -27,6 +27,8 @@
 	ROW(fork_cow) \
 	ROW(munmap_reuse_va) \
 	ROW(dontneed_late_evict) \
+	ROW(ksm_merge) \
+	ROW(compact_migrate) \
 	ROW(zram_swap) \
 	ROW(zram_swap_stale_k) \
 	/* Instructions */ \
