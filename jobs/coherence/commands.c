@@ -1,5 +1,6 @@
 #include "commands.h"
 
+#include "arguments.h"
 #include "emit.h"
 #include "ledger.h"
 #include "test.h"
@@ -9,7 +10,7 @@
 
 static const struct command {
 	const char *name;
-	const char *usage;
+	const char *usage; /* NULL: not for people */
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{"list", "list [--json]                  the tests", command_list},
@@ -23,6 +24,7 @@ static const struct command {
          command_selftest},
 	{"cleanup", "cleanup                        remove what killed runs have left",
          command_cleanup},
+	{ARGUMENTS_COMMAND, NULL, command_exec_args},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -32,8 +34,10 @@ static int usage(void)
 	(void)fprintf(stderr,
 	              "coherence %s: cache coherency between user mappings and the kernel\n",
 	              COHORT_VERSION);
-	for (size_t i = 0; i < COMMANDS; i++)
-		(void)fprintf(stderr, "  coherence %s\n", commands[i].usage);
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (commands[i].usage != NULL)
+			(void)fprintf(stderr, "  coherence %s\n", commands[i].usage);
+	}
 	return EXIT_USAGE;
 }
 

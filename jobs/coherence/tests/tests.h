@@ -40,6 +40,8 @@
 	ROW(uprobe_xol) \
 	ROW(procmem_self_text) \
 	/* Other processes, rings shared with the kernel */ \
+	ROW(exec_args) \
+	ROW(aio_ring) \
 	/* What the machine is */ \
 	ROW(jit_control)
 /* clang-format on */
