@@ -6,6 +6,7 @@
 #include "machine.h"
 #include "net.h"
 #include "options.h"
+#include "presets.h"
 #include "sdcard.h"
 #include "symbols.h"
 #include "trace.h"
@@ -225,6 +226,10 @@ int main(int argc, char **argv)
 	if (options_parse(&options, argc, argv, &err) < 0) {
 		(void)fprintf(stderr, "cohort-emu: %s (--help lists the options)\n", err.text);
 		return STATUS_USAGE;
+	}
+	if (options.presets) {
+		presets_print(stdout);
+		return STATUS_DONE;
 	}
 	if (options.help || options.version) {
 		(void)fputs(options.help ? options_help : "cohort-emu " COHORT_VERSION "\n",

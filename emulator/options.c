@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include "common/err.h"
+#include "presets.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -18,6 +19,7 @@ const char options_help[] =
 	"  --append TEXT           kernel command line\n"
 	"  --ram MIB               RAM, 1 to 128 (128)\n"
 	"  --cpu arm926|arm1136|arm1176   the core: ARMv5TE or ARMv6K (arm926)\n"
+	"  --preset PART           core and caches as a real part has them; \"list\" shows all. Options behind it change it\n"
 	"  --mode vivt|vipt|pipt|off   what caches go by: virtual addresses, virtual index and physical\n"
 	"                          tag, physical ones; or none: the coherent control (vivt; ARMv6 cores: vipt)\n"
 	"  --dcache KIB[,WAYS]     size and ways of the D-cache (16,4; arm1136 32,4, arm1176 64,4)\n"
@@ -208,6 +210,7 @@ enum {
 	OPT_APPEND,
 	OPT_RAM,
 	OPT_CPU,
+	OPT_PRESET,
 	OPT_MODE,
 	OPT_DCACHE,
 	OPT_ICACHE,
@@ -241,6 +244,7 @@ static const struct option longopts[] = {
 	{"append", required_argument, NULL, OPT_APPEND},
 	{"ram", required_argument, NULL, OPT_RAM},
 	{"cpu", required_argument, NULL, OPT_CPU},
+	{"preset", required_argument, NULL, OPT_PRESET},
 	{"mode", required_argument, NULL, OPT_MODE},
 	{"dcache", required_argument, NULL, OPT_DCACHE},
 	{"icache", required_argument, NULL, OPT_ICACHE},
@@ -320,6 +324,14 @@ static bool take_plain(struct options *options, int opt, const char *arg)
 	}
 }
 
+static int add_symbols(struct options *options, const char *path, struct err *err)
+{
+	if (options->symbols == OPTIONS_SYMBOLS)
+		return err_set(err, ERR_INVALID, "--symbols: at most %u files", OPTIONS_SYMBOLS);
+	options->symbol[options->symbols++] = path;
+	return 0;
+}
+
 /* Options whose argument can be wrong. */
 static int take_checked(struct options *options, int opt, const char *arg, struct err *err)
 {
@@ -336,6 +348,9 @@ static int take_checked(struct options *options, int opt, const char *arg, struc
 			return err_set(err, ERR_INVALID,
 			               "--cpu %s: arm926, arm1136 or arm1176 is needed", arg);
 		return 0;
+	case OPT_PRESET:
+		options->presets = strcmp(arg, "list") == 0;
+		return options->presets ? 0 : presets_apply(arg, &options->machine, err);
 	case OPT_MODE:
 		return parse_mode(arg, options, err);
 	case OPT_DCACHE:
@@ -359,11 +374,7 @@ static int take_checked(struct options *options, int opt, const char *arg, struc
 		options->trace_limit = (uint32_t)n;
 		return status;
 	case OPT_SYMBOLS:
-		if (options->symbols == OPTIONS_SYMBOLS)
-			return err_set(err, ERR_INVALID, "--symbols: at most %u files",
-			               OPTIONS_SYMBOLS);
-		options->symbol[options->symbols++] = arg;
-		return 0;
+		return add_symbols(options, arg, err);
 	case OPT_FORWARD:
 		return parse_forward(arg, options, err);
 	case OPT_NIC:
@@ -422,7 +433,7 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
 	}
 	if (optind < argc)
 		return err_set(err, ERR_INVALID, "%s: not an option", argv[optind]);
-	if (options->help || options->version)
+	if (options->help || options->version || options->presets)
 		return 0;
 	if (!options->load.kernel || !options->load.dtb)
 		return err_set(err, ERR_INVALID, "--kernel and --dtb are needed");

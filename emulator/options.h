@@ -40,7 +40,7 @@ struct options {
 	unsigned symbols;
 	const char *symbol[OPTIONS_SYMBOLS]; /* files */
 	bool stats;                          /* print statistics to stderr at the end */
-	bool help, version;
+	bool help, version, presets;         /* only show this */
 };
 
 /* Defaults, then argv. Returns 0, or -1 with *err (ERR_INVALID) naming the option. */

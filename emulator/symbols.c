@@ -60,7 +60,7 @@ static bool parse_line(struct symbols *symbols, char *line)
 	char *name = end + 3;
 
 	if (end == line || address > UINT32_MAX || end[0] != ' ' ||
-	    !isalpha((unsigned char)end[1]) || end[2] != ' ' || !*name)
+	    !isgraph((unsigned char)end[1]) || end[2] != ' ' || !*name)
 		return false;
 	name[strcspn(name, "\t ")] = '\0';
 	if (!strchr("tTwW", end[1]) || name[0] == '$')

@@ -297,8 +297,10 @@ static void test_symbols(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	(void)close(fd);
-	write_file(path, "c0009000 t second\n         U undefined\nc0008000 T first\n"
-	                 "c0008800 d data\nbf000000 t mod\t[module]\nc0009000 t $a\n");
+	write_file(
+		path,
+		"c0009000 t second\n         U undefined\nc0008000 T first\n"
+		"c0008800 d data\nfffe0000 ? __sitcm_text\nbf000000 t mod\t[module]\nc0009000 t $a\n");
 	assert_int_equal(symbols_read(symbols, path, &err), 0);
 	assert_string_equal(symbols_find(symbols, 0xc0008900, &offset), "first");
 	assert_int_equal(offset, 0x900);
