@@ -32,15 +32,17 @@ unsigned int test_cells(const struct test *test)
 {
 	unsigned int count = 0;
 
-	for (size_t i = 0; i < test->variant_count; i++)
-		count += variant_cells(&test->variants[i]);
+	size_t variants = test->of != NULL ? test->of->variant_count : test->variant_count;
+
+	for (size_t i = 0; i < variants; i++)
+		count += variant_cells(&test_variants(test)[i]);
 	return count;
 }
 
 struct cell test_cell(const struct test *test, unsigned int index)
 {
 	struct cell cell = {.user = -1, .kernel = -1, .delta = -1};
-	const struct variant *variant = test->variants;
+	const struct variant *variant = test_variants(test);
 	unsigned int deltas, kernels;
 
 	while (index >= variant_cells(variant)) {
@@ -75,7 +77,7 @@ void test_cell_name(const struct test *test, unsigned int index, char name[CELL_
 {
 	static const char *const states[USER_STATES] = {"absent", "clean", "dirty"};
 	struct cell cell = test_cell(test, index);
-	const char *variant = test->variants[cell.variant].name;
+	const char *variant = test_variants(test)[cell.variant].name;
 
 	name[0] = '\0';
 	if (variant != NULL)
@@ -92,7 +94,7 @@ void test_cell_name(const struct test *test, unsigned int index, char name[CELL_
 
 enum kind test_cell_kind(const struct test *test, unsigned int index)
 {
-	enum kind kind = test->variants[test_cell(test, index).variant].kind;
+	enum kind kind = test_variants(test)[test_cell(test, index).variant].kind;
 
 	return test->kind == KIND_CONTRACT ? kind : test->kind;
 }

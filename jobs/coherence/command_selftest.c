@@ -115,7 +115,7 @@ static unsigned int trials_hit(const struct check *check, unsigned int index)
 static enum fault expected_fault(const struct check *check, unsigned int index)
 {
 	struct cell cell = test_cell(check->report->test, index);
-	unsigned int mask = check->report->test->variants[cell.variant].user;
+	unsigned int mask = test_variants(check->report->test)[cell.variant].user;
 
 	for (unsigned int i = FAULT_NONE + 1; check->form->numbers && i < FAULT_COUNT; i++) {
 		if (check->report->cells[index].number_faults[i] > 0)

@@ -17,6 +17,7 @@ struct ctx {
 	struct inject *inject; /* NULL but in the self-check */
 	unsigned int iterations;
 	unsigned int class_bits; /* CLASS_ bit of this machine; 0: unknown */
+	uint64_t least_frame;    /* pages under test have this frame number or a higher one */
 	bool switch_hides;       /* a context switch cleans this cache */
 	bool act_sleeps;         /* the act waits, so voluntary switches are expected */
 	bool control;            /* the running trial is a control */

@@ -125,7 +125,8 @@ static int pool_fill(struct ctx *ctx, struct pool *pool, const struct source *so
 		*target = target_new(slots, made);
 		result = candidate(ctx, target, source);
 		made++;
-		if (result == 0 && have[target->delta]++ < TARGETS_PER_DELTA) {
+		if (result == 0 && target->pfn >= ctx->least_frame &&
+		    have[target->delta]++ < TARGETS_PER_DELTA) {
 			pool_add(pool, target);
 			target->slot = NULL; /* the pool's now */
 		}

@@ -7,7 +7,7 @@
 typedef int pool_file_fn(struct ctx *ctx, unsigned int index, off_t bytes);
 
 /* Fill pool with pages of anonymous memory, each a VMA of its own. More are allocated than
- * needed and chosen by frame number. A delta that never came up stays short.
+ * needed and chosen by frame number, none below ctx->least_frame. A delta that never came up stays short.
  * Returns 0, or -1 (skip: frame numbers are hidden from us). */
 int pool_anon(struct ctx *ctx, struct pool *pool);
 

@@ -73,7 +73,8 @@ enum kernel_state { KERNEL_ABSENT, KERNEL_CLEAN, KERNEL_STATES };
 #define KERNEL_ALL  3U
 #define DELTA_ALL   15U
 #define DELTA_COUNT 4U
-#define DELTA_PAIR  3U /* congruent, and one distance that aliases on every cache that aliases at all */
+#define DELTA_PAIR                                                                                 \
+	3U /* congruent, and one distance that aliases on every cache that aliases at all */
 
 /* One form of a test. Its cells are every combination that the masks allow; a mask of 0
  * leaves that dimension out of the cells and of their names. */
@@ -95,6 +96,8 @@ struct test {
 	unsigned int iterations; /* default; chosen for about a second on a QEMU board */
 	const struct variant *variants;
 	size_t variant_count;
+	const struct test
+		*of; /* NULL, or the test whose variants this one has instead of its own */
 	/* Run every cell and put the results into ctx's report. Runs in a child process of its
 	 * own. Returns 0, or -1 when it cannot go on (ctx_skip(), ctx_error()). */
 	int (*run)(struct ctx *ctx);
@@ -114,6 +117,12 @@ extern const size_t test_count;
 
 /* The row of that name, or NULL. */
 const struct test *test_find(const char *name);
+
+/* Its variants, or those of the test that it is of. */
+static inline const struct variant *test_variants(const struct test *test)
+{
+	return test->of != NULL ? test->of->variants : test->variants;
+}
 
 /* How many cells test has; at most CELLS_MAX. */
 unsigned int test_cells(const struct test *test);

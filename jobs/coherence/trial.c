@@ -211,12 +211,16 @@ static int run_all(struct ctx *ctx, const struct trial_ops *ops, const struct ba
 	return 0;
 }
 
-static void choose(struct batch *chosen, const struct cell *cell, struct pool *pool)
+/* A frame that is not known yet may be any. */
+static void choose(const struct ctx *ctx, struct batch *chosen, const struct cell *cell,
+                   struct pool *pool)
 {
 	chosen->count = 0;
 	for (unsigned int i = 0; i < pool->count && chosen->count < TARGETS_PER_DELTA; i++) {
 		struct target *target = &pool->targets[i];
 
+		if (target->pfn != 0 && target->pfn < ctx->least_frame)
+			continue;
 		if (!target->unusable && (cell->delta < 0 || target->delta == cell->delta))
 			chosen->targets[chosen->count++] = target;
 	}
@@ -237,7 +241,8 @@ int trial_run(struct ctx *ctx, unsigned int index, const struct trial_ops *ops, 
 	ctx->report->running_cell = index;
 	arm_inject(ctx, &cell, false);
 	for (; chosen.iteration < ctx->iterations; chosen.iteration++) {
-		choose(&chosen, &cell, pool); /* each time: a trial may change a page's frame */
+		choose(ctx, &chosen, &cell,
+		       pool); /* each time: a trial may change a page's frame */
 		if (run_all(ctx, ops, &chosen) < 0)
 			return -1;
 	}

@@ -31,6 +31,7 @@
 	ROW(compact_migrate) \
 	ROW(zram_swap) \
 	ROW(zram_swap_stale_k) \
+	ROW(uffd_copy) \
 	/* Instructions */ \
 	ROW(jit_cacheflush) \
 	ROW(jit_dual_map) \
@@ -42,6 +43,14 @@
 	/* Other processes, rings shared with the kernel */ \
 	ROW(exec_args) \
 	ROW(aio_ring) \
+	/* Again, with pages of high memory */ \
+	ROW(highmem_dio_read_anon) \
+	ROW(highmem_dio_read_mapped) \
+	ROW(highmem_dio_read_primed) \
+	ROW(highmem_dio_write) \
+	ROW(highmem_write_mmap) \
+	ROW(highmem_fork_cow) \
+	ROW(highmem_zram_swap) \
 	/* What the machine is */ \
 	ROW(jit_control)
 /* clang-format on */
