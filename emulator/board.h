@@ -10,6 +10,7 @@ struct clock;
 struct console;
 struct cpu;
 struct disk;
+struct monitor;
 struct net;
 struct snap;
 struct trace;
@@ -23,6 +24,7 @@ struct board_links {
 	struct console *console; /* of the serial port */
 	struct net *net;         /* NULL: the network card has no wire */
 	struct trace *trace;     /* NULL: none */
+	struct monitor *monitor; /* NULL: none */
 	enum board_nic nic;
 	unsigned drives; /* by virtio */
 	struct disk *drive[BOARD_DRIVES];

@@ -3,16 +3,15 @@
 #include "common/err.h"
 #include "common/fsio.h"
 #include "common/xalloc.h"
+#include "listen.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -28,6 +27,9 @@ struct console { /* raw: the terminal was changed */
 	size_t queued;
 	uint8_t input[256];
 	size_t first, held;
+	char watched[CONSOLE_WATCH]; /* "": nothing */
+	size_t seen;                 /* how many of its characters were put last */
+	bool found;
 };
 
 struct console *console_new(int in, int out)
@@ -47,31 +49,7 @@ struct console *console_new(int in, int out)
 	return console;
 }
 
-/* Make the socket and listen. */
-static int listen_at(const char *path, struct err *err)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct stat old;
-	int fd;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return err_set(err, ERR_INVALID, "%s: too long for a socket (%zu characters)", path,
-		               sizeof(address.sun_path) - 1);
-	memcpy(address.sun_path, path, strlen(path));
-	if (lstat(path, &old) == 0 && S_ISSOCK(old.st_mode))
-		(void)unlink(path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    listen(fd, 4) < 0) {
-		(void)err_errno(err, ERR_IO, "%s", path);
-		if (fd >= 0)
-			(void)close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-struct console *console_listen(const char *path, const char *log_path, struct err *err)
+struct console *console_listen(const char *where, const char *log_path, struct err *err)
 {
 	struct console *console;
 	int listener, log = -1;
@@ -83,7 +61,7 @@ struct console *console_listen(const char *path, const char *log_path, struct er
 			return NULL;
 		}
 	}
-	listener = listen_at(path, err);
+	listener = listen_at(where, err);
 	if (listener < 0) {
 		if (log >= 0)
 			(void)close(log);
@@ -125,8 +103,44 @@ void console_free(struct console *console)
 	free(console);
 }
 
+void console_watch(struct console *console, const char *text)
+{
+	(void)snprintf(console->watched, sizeof(console->watched), "%s", text);
+}
+
+bool console_found(struct console *console)
+{
+	bool found = console->found;
+
+	console->found = false;
+	return found;
+}
+
+/* Follow the watched text: the longest start of it that is the end of what was put. */
+static void watch(struct console *console, char byte)
+{
+	const char *text = console->watched;
+	size_t seen = console->seen;
+
+	while (seen > 0 && (text[seen] != byte || !text[seen])) {
+		size_t shorter = seen - 1;
+
+		while (shorter > 0 && memcmp(text, text + seen - shorter, shorter) != 0)
+			shorter--;
+		seen = shorter;
+	}
+	seen += text[seen] && text[seen] == byte;
+	console->seen = seen;
+	if (seen && !text[seen]) {
+		console->found = true;
+		console->seen = 0;
+	}
+}
+
 void console_put(struct console *console, uint8_t byte)
 {
+	if (console->watched[0])
+		watch(console, (char)byte);
 	console->queue[console->queued++] = byte;
 	if (console->queued == sizeof(console->queue))
 		flush(console);

@@ -10,11 +10,17 @@ struct err;
 /* in -1: no input. Descriptors are borrowed. */
 struct console *console_new(int in, int out);
 
-/* On a unix socket, which is made; what was at path is replaced if it is a socket. One client at a
+/* On a socket, where as listen_at() takes it. One client at a
  * time; what comes when there is none, or what it does not take, is lost to it. log_path: a file that
- * gets all output, emptied first; NULL: none. Returns NULL with *err naming the path. */
-struct console *console_listen(const char *path, const char *log_path, struct err *err);
+ * gets all output, emptied first; NULL: none. Returns NULL with *err naming the place. */
+struct console *console_listen(const char *where, const char *log_path, struct err *err);
 void console_free(struct console *console); /* writes what is left, restores the terminal */
+
+#define CONSOLE_WATCH 128u
+
+/* Look for text (shorter than CONSOLE_WATCH) in the output; console_found() tells once for each time. */
+void console_watch(struct console *console, const char *text);
+bool console_found(struct console *console);
 
 /* Queue a byte of output. */
 void console_put(struct console *console, uint8_t byte);

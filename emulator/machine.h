@@ -18,6 +18,7 @@ struct machine_config {
 	struct cache_config d, i;
 	uint32_t mips;             /* guest time: million instructions a second, at least 1 */
 	uint64_t max_instructions; /* 0: no limit */
+	uint64_t pause_at;         /* instructions: machine_run() returns there once; 0: never */
 };
 
 enum machine_end {
@@ -25,7 +26,9 @@ enum machine_end {
 	MACHINE_HALTED,  /* it halted or waits for what cannot come */
 	MACHINE_LIMIT,   /* max_instructions were run */
 	MACHINE_STOPPED, /* something that is not modelled: machine_stop_text() */
-	MACHINE_QUIT,    /* the console asked to end */
+	MACHINE_PAUSED, /* pause_at was reached, or the console's watched text said; it can go on */
+	MACHINE_OFF,    /* the monitor switched it off */
+	MACHINE_QUIT,   /* console or monitor asked to end */
 };
 
 struct machine_stats {
@@ -42,6 +45,15 @@ void machine_free(struct machine *machine);
 /* To load a program: its RAM, and the registers to set. */
 struct bus *machine_bus(struct machine *machine);
 struct cpu *machine_cpu(struct machine *machine);
+
+/* Save all of it, disks' unsaved bytes included, or load that into a new machine, which then goes on as
+ * the saved one did. What the network had open is gone. 0, or -1 with *err naming the file and why it does not fit; a machine that
+ * failed to restore can only be freed. */
+int machine_save(struct machine *machine, const char *path, struct err *err);
+int machine_restore(struct machine *machine, const char *path, struct err *err);
+
+/* Its caches by name, 'd' or 'i'; NULL: it has none. */
+const struct cache *machine_cache(const struct machine *machine, char name);
 
 /* Run until the machine ends, for one of the reasons above. */
 enum machine_end machine_run(struct machine *machine);

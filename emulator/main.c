@@ -4,6 +4,7 @@
 #include "console.h"
 #include "disk.h"
 #include "machine.h"
+#include "monitor.h"
 #include "net.h"
 #include "options.h"
 #include "presets.h"
@@ -12,6 +13,7 @@
 #include "trace.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
@@ -43,15 +45,16 @@ static void print_cache(const char *name, const struct cache_stats *stats)
 	              (uintmax_t)stats->whole_flushes);
 }
 
-static void print_stats(const struct machine *machine, double seconds)
+/* before: instructions that another process ran, up to a snapshot. */
+static void print_stats(const struct machine *machine, uint64_t before, double seconds)
 {
 	struct machine_stats stats = machine_stats(machine);
 
 	(void)fprintf(stderr,
 	              "%ju instructions in %.2f s: %.1f MIPS; guest time %.3f s; %ju table walks\n",
 	              (uintmax_t)stats.instructions, seconds,
-	              (double)stats.instructions / 1e6 / seconds, (double)stats.guest_ns / 1e9,
-	              (uintmax_t)stats.table_walks);
+	              (double)(stats.instructions - before) / 1e6 / seconds,
+	              (double)stats.guest_ns / 1e9, (uintmax_t)stats.table_walks);
 	print_cache("D-cache", &stats.d);
 	print_cache("I-cache", &stats.i);
 }
@@ -61,6 +64,7 @@ struct host {
 	struct board_links links; /* owned */
 	struct symbols *symbols;  /* of the trace, owned */
 	bool announced;
+	bool started; /* a board has run already: what starts now is after a reset */
 };
 
 static int open_drives(struct board_links *links, const struct options *options, struct err *err)
@@ -85,6 +89,7 @@ static void disconnect_host(struct host *host)
 	symbols_free(host->symbols);
 	net_free(host->links.net);
 	console_free(host->links.console);
+	monitor_free(host->links.monitor);
 	for (unsigned n = 0; n < host->links.drives; n++)
 		disk_close(host->links.drive[n]);
 	disk_close(host->links.sdcard);
@@ -100,6 +105,13 @@ static int connect_host(struct host *host, const struct options *options, struct
 		host->links.console = console_new(STDIN_FILENO, STDOUT_FILENO);
 	if (!host->links.console)
 		return -1;
+	if (options->snapshot_text)
+		console_watch(host->links.console, options->snapshot_text);
+	if (options->monitor) {
+		host->links.monitor = monitor_listen(options->monitor, err);
+		if (!host->links.monitor)
+			return -1;
+	}
 	if (open_drives(&host->links, options, err) < 0)
 		return -1;
 	if (options->forwards || options->nic_given)
@@ -160,37 +172,96 @@ static int announce(const struct options *options, struct err *err)
 	return 0;
 }
 
+/* Give the machine what it starts from: a snapshot, or a kernel. */
+static int fill_machine(struct machine *machine, const struct options *options,
+                        const struct host *host, struct err *err)
+{
+	struct load_request load = options->load;
+
+	if (options->restore && (!host->started || !load.kernel))
+		return machine_restore(machine, options->restore, err);
+	load.links = &host->links;
+	return load_linux(machine_bus(machine), machine_cpu(machine), &load, err);
+}
+
+/* Run, and save where it was asked for. */
+static int run_and_save(struct machine *machine, const struct options *options,
+                        enum machine_end *end, struct err *err)
+{
+	for (;;) {
+		*end = machine_run(machine);
+		if (*end != MACHINE_PAUSED)
+			return 0;
+		if (machine_save(machine, options->snapshot, err) < 0)
+			return -1;
+		if (options->exit_on_snapshot) {
+			*end = MACHINE_QUIT;
+			return 0;
+		}
+	}
+}
+
 /* Run one machine from its start to its end. */
 static int run_once(const struct options *options, struct host *host, enum machine_end *end,
                     struct err *err)
 {
-	struct machine *machine = machine_new(&options->machine, &host->links, err);
-	struct load_request load = options->load;
+	struct machine_config config = options->machine;
+	struct machine *machine;
 	double start = seconds_now();
+	uint64_t before;
+	int status;
 
+	config.pause_at = host->started ? 0 : options->snapshot_at;
+	machine = machine_new(&config, &host->links, err);
 	if (!machine)
 		return -1;
-	load.links = &host->links;
-	if (load_linux(machine_bus(machine), machine_cpu(machine), &load, err) < 0 ||
+	if (fill_machine(machine, options, host, err) < 0 ||
 	    (!host->announced && announce(options, err) < 0)) {
 		machine_free(machine);
 		return -1;
 	}
-	host->announced = true;
-	*end = machine_run(machine);
+	host->announced = host->started = true;
+	before = machine_cpu(machine)->count;
+	status = run_and_save(machine, options, end, err);
 	(void)console_poll(host->links.console, 0);
-	if (*end == MACHINE_STOPPED)
+	if (status == 0 && *end == MACHINE_STOPPED)
 		(void)fprintf(stderr, "cohort-emu: %s\n", machine_stop_text(machine));
 	if (options->stats)
-		print_stats(machine, seconds_now() - start);
+		print_stats(machine, before, seconds_now() - start);
 	machine_free(machine);
-	return 0;
+	return status;
+}
+
+/* The board is off. False when it is not to be switched on again. */
+static bool wait_for_power(const struct host *host)
+{
+	struct console *console = host->links.console;
+	struct monitor *monitor = host->links.monitor;
+
+	while (console_open(console) || monitor) {
+		struct pollfd fds[2] = {
+			{.fd = console_fd(console), .events = POLLIN},
+			{.fd = monitor ? monitor_fd(monitor) : -1, .events = POLLIN}};
+		enum monitor_wish wish = MONITOR_NOTHING;
+		uint8_t byte;
+
+		(void)poll(fds, 2, -1);
+		if (!console_poll(console, 0))
+			return false;
+		while (console_get(console, &byte))
+			; /* nobody is there to read it */
+		if (monitor) {
+			monitor_poll(monitor, NULL);
+			wish = monitor_take_wish(monitor);
+		}
+		if (wish == MONITOR_ON || wish == MONITOR_QUIT)
+			return wish == MONITOR_ON;
+	}
+	return false;
 }
 
 static int run(const struct options *options, struct host *host, struct err *err)
 {
-	struct console *console = host->links.console;
-
 	for (;;) {
 		enum machine_end end;
 
@@ -202,14 +273,18 @@ static int run(const struct options *options, struct host *host, struct err *err
 				return STATUS_DONE;
 			break;
 		case MACHINE_HALTED:
-			while (!options->exit_on_halt && console_open(console) &&
-			       console_poll(console, -1))
-				;
-			return STATUS_DONE;
+			if (options->exit_on_halt || !wait_for_power(host))
+				return STATUS_DONE;
+			break;
+		case MACHINE_OFF:
+			if (!wait_for_power(host))
+				return STATUS_DONE;
+			break;
 		case MACHINE_LIMIT:
 			return STATUS_LIMIT;
 		case MACHINE_STOPPED:
 			return STATUS_STOPPED;
+		case MACHINE_PAUSED:
 		case MACHINE_QUIT:
 			return STATUS_DONE;
 		}

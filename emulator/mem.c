@@ -322,15 +322,37 @@ void mem_report_data_fault(struct mem *mem)
 	mem->far = mem->data_fault.mva;
 }
 
+/* Where the fetch line is: a line of the I-cache, or RAM. */
+static void fetch_snap(struct mem *mem, struct snap *snap)
+{
+	uint8_t *ram = bus_ram(mem->bus, 0, 1);
+	const size_t cached = mem->i ? (size_t)mem->i->sets * mem->i->config.ways * CACHE_LINE : 0;
+	bool in_cache = mem->i && mem->fetch_bytes >= mem->i->data &&
+	                mem->fetch_bytes < mem->i->data + cached;
+	uint64_t at = 0;
+
+	if (mem->fetch_line != FETCH_NONE)
+		at = (uint64_t)(mem->fetch_bytes - (in_cache ? mem->i->data : ram));
+	SNAP(snap, mem->fetch_line);
+	SNAP(snap, in_cache);
+	SNAP(snap, at);
+	if (!snap_loading(snap))
+		return;
+	if (snap_need(snap,
+	              at < (in_cache ? cached : bus_ram_bytes(mem->bus)) && at % CACHE_LINE == 0))
+		mem->fetch_bytes = (in_cache ? mem->i->data : ram) + at;
+	else
+		mem->fetch_line = FETCH_NONE;
+}
+
 void mem_snap(struct mem *mem, struct snap *snap)
 {
-	mem_fetch_forget(
-		mem); /* in the machine that goes on as well, so that both go the same way */
 	snap_part(snap, "memory");
 	SNAP(snap, mem->data_fault);
 	SNAP(snap, mem->fetch_fault);
 	SNAP(snap, mem->dfsr);
 	SNAP(snap, mem->ifsr);
 	SNAP(snap, mem->far);
+	fetch_snap(mem, snap);
 	mmu_snap(&mem->mmu, snap);
 }

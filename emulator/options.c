@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include "common/err.h"
+#include "console.h"
 #include "presets.h"
 
 #include <errno.h>
@@ -10,7 +11,7 @@
 #include <string.h>
 
 const char options_help[] =
-	"usage: cohort-emu --kernel FILE --dtb FILE [OPTION...]\n"
+	"usage: cohort-emu --kernel FILE --dtb FILE [OPTION...], or --restore FILE [OPTION...]\n"
 	"An ARM board (Versatile/PB) whose caches hold bytes of their own.\n"
 	"\n"
 	"  --kernel FILE           zImage, or a raw Image\n"
@@ -30,7 +31,7 @@ const char options_help[] =
 	"  --seed N                of replacement and of the guest's random numbers (1)\n"
 	"  --mips N                instructions that make a microsecond of guest time (100)\n"
 	"  --max-instructions N    end with status 3 after so many\n"
-	"  --exit-on WHAT[,WHAT]   reboot, power-off: end with status 0 then (power-off)\n"
+	"  --exit-on WHAT[,WHAT]   reboot, power-off, snapshot: end with status 0 then (power-off)\n"
 	"  --forward PORT:BOARD    a network card; PORT of 127.0.0.1 leads to port BOARD of 10.0.2.15.\n"
 	"                          Time then passes as on the wall while the board is idle\n"
 	"  --nic smc91c111|virtio  which network card: with memory of its own, or by DMA (smc91c111)\n"
@@ -38,8 +39,13 @@ const char options_help[] =
 	"                          written; what is written to private is forgotten at the end\n"
 	"  --sdcard FILE[,ro|,private]  a memory card, moved by the core word by word (PL181): mmcblk0.\n"
 	"                          Its size is a multiple of 512 KiB\n"
-	"  --console PATH          serial port on a unix socket, which is made\n"
+	"  --console WHERE         serial port on a socket: unix:PATH, which is made, PATH, or tcp:PORT of 127.0.0.1\n"
 	"  --console-log FILE      and what it says in a file as well\n"
+	"  --monitor WHERE         a socket for commands in lines: help, reset, power, hang, stats, cache, snapshot...\n"
+	"  --snapshot FILE         save the whole machine there when --snapshot-at says\n"
+	"  --snapshot-at N|TEXT    after N instructions, or when the console has said TEXT\n"
+	"  --restore FILE          start from a snapshot of a machine with the same options; a reset starts\n"
+	"                          the kernel if one is given, else the snapshot again\n"
 	"  --daemonize             go on in the background once the board starts (needs --console)\n"
 	"  --pidfile FILE          write the process ID there then\n"
 	"  --trace-stale FILE      each access that got bytes which were not the newest, as JSON lines\n"
@@ -182,6 +188,18 @@ static int parse_drive(const char *text, struct options *options, struct err *er
 	return parse_disk("drive", text, &options->drive[options->drives++], err);
 }
 
+/* A number of instructions, or else a text. */
+static int parse_snapshot_at(const char *text, struct options *options, struct err *err)
+{
+	if (text[0] >= '0' && text[0] <= '9')
+		return parse_number("snapshot-at", text, 1, UINT64_MAX, &options->snapshot_at, err);
+	if (!text[0] || strlen(text) >= CONSOLE_WATCH)
+		return err_set(err, ERR_INVALID, "--snapshot-at: a text of 1 to %u bytes is needed",
+		               CONSOLE_WATCH - 1);
+	options->snapshot_text = text;
+	return 0;
+}
+
 static int parse_exit_on(const char *text, struct options *options, struct err *err)
 {
 	const char *all = text;
@@ -193,11 +211,15 @@ static int parse_exit_on(const char *text, struct options *options, struct err *
 
 		if (len == 6 && strncmp(text, "reboot", len) == 0)
 			options->exit_on_reset = true;
+		else if (len == 8 && strncmp(text, "snapshot", len) == 0)
+			options->exit_on_snapshot = true;
 		else if (len == 9 && strncmp(text, "power-off", len) == 0)
 			options->exit_on_halt = true;
 		else
-			return err_set(err, ERR_INVALID,
-			               "--exit-on %s: reboot, power-off or both is needed", all);
+			return err_set(
+				err, ERR_INVALID,
+				"--exit-on %s: some of reboot, power-off and snapshot are needed",
+				all);
 		text += len + (text[len] == ',');
 	}
 	return 0;
@@ -227,6 +249,10 @@ enum {
 	OPT_SDCARD,
 	OPT_CONSOLE,
 	OPT_CONSOLE_LOG,
+	OPT_MONITOR,
+	OPT_SNAPSHOT,
+	OPT_SNAPSHOT_AT,
+	OPT_RESTORE,
 	OPT_DAEMONIZE,
 	OPT_PIDFILE,
 	OPT_STATS,
@@ -261,6 +287,10 @@ static const struct option longopts[] = {
 	{"sdcard", required_argument, NULL, OPT_SDCARD},
 	{"console", required_argument, NULL, OPT_CONSOLE},
 	{"console-log", required_argument, NULL, OPT_CONSOLE_LOG},
+	{"monitor", required_argument, NULL, OPT_MONITOR},
+	{"snapshot", required_argument, NULL, OPT_SNAPSHOT},
+	{"snapshot-at", required_argument, NULL, OPT_SNAPSHOT_AT},
+	{"restore", required_argument, NULL, OPT_RESTORE},
 	{"daemonize", no_argument, NULL, OPT_DAEMONIZE},
 	{"pidfile", required_argument, NULL, OPT_PIDFILE},
 	{"trace-stale", required_argument, NULL, OPT_TRACE_STALE},
@@ -300,6 +330,15 @@ static bool take_plain(struct options *options, int opt, const char *arg)
 		return true;
 	case OPT_CONSOLE_LOG:
 		options->console_log = arg;
+		return true;
+	case OPT_MONITOR:
+		options->monitor = arg;
+		return true;
+	case OPT_SNAPSHOT:
+		options->snapshot = arg;
+		return true;
+	case OPT_RESTORE:
+		options->restore = arg;
 		return true;
 	case OPT_DAEMONIZE:
 		options->daemonize = true;
@@ -383,6 +422,8 @@ static int take_checked(struct options *options, int opt, const char *arg, struc
 		return parse_drive(arg, options, err);
 	case OPT_SDCARD:
 		return parse_disk("sdcard", arg, &options->sdcard, err);
+	case OPT_SNAPSHOT_AT:
+		return parse_snapshot_at(arg, options, err);
 	case OPT_MAX:
 		return parse_number("max-instructions", arg, 1, UINT64_MAX,
 		                    &options->machine.max_instructions, err);
@@ -435,8 +476,11 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
 		return err_set(err, ERR_INVALID, "%s: not an option", argv[optind]);
 	if (options->help || options->version || options->presets)
 		return 0;
-	if (!options->load.kernel || !options->load.dtb)
+	if ((!options->load.kernel || !options->load.dtb) &&
+	    (!options->restore || options->load.kernel || options->load.dtb))
 		return err_set(err, ERR_INVALID, "--kernel and --dtb are needed");
+	if (!options->snapshot != !(options->snapshot_at || options->snapshot_text))
+		return err_set(err, ERR_INVALID, "--snapshot and --snapshot-at need each other");
 	if ((options->daemonize || options->console_log) && !options->console)
 		return err_set(err, ERR_INVALID, "--daemonize and --console-log need --console");
 	return apply_core(options, err);

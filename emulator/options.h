@@ -21,8 +21,13 @@ struct options {
 	struct machine_config machine;
 	struct load_request load;          /* strings belong to argv */
 	const char *console, *console_log; /* paths of a socket and a file; NULL: stdio, none */
-	const char *pidfile;               /* NULL: none */
-	bool kind_given;                   /* by --mode; else the core's own */
+	const char *monitor;               /* likewise */
+	const char *snapshot; /* where a snapshot goes at the point below; NULL: none */
+	uint64_t snapshot_at; /* instructions; 0: when the console says snapshot_text */
+	const char *snapshot_text;
+	const char *restore; /* what to start from; NULL: from the kernel */
+	const char *pidfile; /* NULL: none */
+	bool kind_given;     /* by --mode; else the core's own */
 	bool daemonize;
 	unsigned forwards; /* 0: no network */
 	struct options_forward {
@@ -33,7 +38,8 @@ struct options {
 	unsigned drives;
 	struct options_disk drive[BOARD_DRIVES];
 	struct options_disk sdcard;
-	bool exit_on_reset;      /* else the machine starts again */
+	bool exit_on_reset; /* else the machine starts again */
+	bool exit_on_snapshot;
 	bool exit_on_halt;       /* else it stays until the program is ended */
 	const char *trace_stale; /* file; NULL: no trace */
 	uint32_t trace_limit;

@@ -7,7 +7,10 @@
  *            again past the page cache
  * ready      prints a line and goes on: a place for a snapshot
  * busy       changes memory and counts for a while
+ * echo:PORT  waits for a TCP connection there, and sends back what comes on it until its end
+ * wait       for ever
  * Each prints "init: NAME: ok" or how many words are wrong; then the board reboots. Built for ARM, statically. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -16,6 +19,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -160,6 +164,31 @@ static void busy(uint32_t *words)
 	}
 }
 
+static void echo(const char *what, unsigned port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	static char bytes[8192];
+	int fd = socket(AF_INET, SOCK_STREAM, 0), client;
+	ssize_t n;
+
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 1) < 0)
+		printf("init: %s: %s\n", what, strerror(errno));
+	printf("init: %s: listens\n", what);
+	client = accept(fd, NULL, NULL);
+	while ((n = read(client, bytes, sizeof(bytes))) > 0) {
+		for (ssize_t done = 0; done < n;) {
+			ssize_t part = write(client, bytes + done, (size_t)(n - done));
+
+			if (part <= 0)
+				break;
+			done += part;
+		}
+	}
+	printf("init: %s: ended\n", what);
+	close(client);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	uint32_t *words = NULL;
@@ -176,10 +205,14 @@ int main(int argc, char **argv)
 			hot(argv[n], argv[n] + 4, words);
 		else if (strncmp(argv[n], "fs:", 3) == 0)
 			fs(argv[n], argv[n] + 3, words);
+		else if (strncmp(argv[n], "echo:", 5) == 0)
+			echo(argv[n], (unsigned)strtoul(argv[n] + 5, NULL, 10));
 		else if (strcmp(argv[n], "busy") == 0)
 			busy(words);
 		else
 			printf("init: %s\n", argv[n]);
+		while (strcmp(argv[n], "wait") == 0)
+			pause();
 	}
 	sync();
 	reboot(RB_AUTOBOOT);
