@@ -155,6 +155,7 @@ static void print_row(struct term_table *table, const json_t *class, const json_
 		row_cell(table, cell);
 	}
 	term_cell(table, TERM_BOLD, "%s", field_text(row, "class_of_change"));
+	term_cell(table, TERM_DIM, "%s", field_text(row, "proof"));
 	term_row_end(table);
 }
 
@@ -170,6 +171,7 @@ static void print_rows(const json_t *doc, bool all)
 	json_array_foreach(json_object_get(doc, "labels"), k, label)
 		term_cell(table, TERM_BOLD, "%s", json_string_value(label));
 	term_cell(table, TERM_BOLD, "CHANGE");
+	term_cell(table, TERM_BOLD, "%s", "");
 	term_row_end(table);
 	json_array_foreach(json_object_get(doc, "classes"), i, class)
 		json_array_foreach(json_object_get(class, "rows"), k, row)

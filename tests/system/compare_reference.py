@@ -4,6 +4,7 @@ A run here is a dict: column, cache, kind, board, state, faults, warnings, plan 
 cell, kind, verdict, warned}]. What is known to fail is [(test, pattern of cells, cache)]."""
 
 import fnmatch
+import math
 
 CLASSES = ["unknown", "vivt", "vipt-aliasing", "vipt-nonaliasing", "pipt", "none"]
 WORST = ["pass", "skip", "missing", "inconclusive", "error", "warned", "fail"]
@@ -110,6 +111,32 @@ def change_of(first, last, kind):
     return change
 
 
+def told(t):
+    return t["pass"] + t["fail"]
+
+
+def bad(t):
+    return t["fail"] + t["warned"]
+
+
+def change_of_row(tallies, kind):
+    change = change_of(tallies[0], tallies[-1], kind)
+    if change in ("still-failing", "flaky", "known-failing"):
+        for middle in tallies[1:-1]:
+            if (change_of(tallies[0], middle, kind), change_of(middle, tallies[-1], kind)) == ("fixed", "regressed"):
+                return "fixed-then-lost"
+    return change
+
+
+def fisher(a, b):
+    """The chance of a table no likelier than that of these two tallies, all sums given."""
+    n1, n2, k = told(a), told(b), bad(a) + bad(b)
+    if n1 == 0 or n2 == 0:
+        return None
+    ways = [math.comb(n1, i) * math.comb(n2, k - i) for i in range(k + 1)]
+    return sum(w for w in ways if w <= ways[bad(a)] * (1 + 1e-7)) / math.comb(n1 + n2, k)
+
+
 def column_of(runs, rows, column):
     mine = [run for run in runs if run["column"] == column]
     c = {v: 0 for v in ("pass", "fail", "skip", "other", "missing", "gap_fail", "known_fail")}
@@ -187,7 +214,8 @@ def rows_of(runs, columns, expected, cache):
     for row in rows:
         for c, t in enumerate(row["tallies"]):
             t["state"] = state_of(t) if any(run["column"] == c for run in runs) else "unknown"
-        row["change"] = change_of(row["tallies"][0], row["tallies"][-1], row["kind"])
+        row["change"] = change_of_row(row["tallies"], row["kind"])
+        row["p"] = fisher(row["tallies"][0], row["tallies"][-1])
     return rows
 
 

@@ -277,10 +277,13 @@ class Comparing(Stored):
             self.assertEqual([(r["test"], r["cell"] or "", r["test_kind"], r["class_of_change"]) for r in group["rows"]],
                              [(r["test"], r["cell"], r["kind"], r["change"]) for r in rows])
             for row, w in zip(group["rows"], rows):
+                self.assertEqual(row["p"] is None, w["p"] is None, row)
+                self.assertAlmostEqual(row["p"] or 0, w["p"] or 0, 5)
                 for cell, t in zip(row["cells"], w["tallies"]):
                     self.assertEqual([cell[k] for k in ("pass", "fail", "known", "skip", "other", "missing", "warnings")],
                                      [t[k] for k in ("pass", "fail", "known", "skip", "other", "missing", "warned")], row)
                     self.assertEqual(cell["n"], t["pass"] + t["fail"] + t["skip"] + t["other"])
+                    self.assertEqual(cell["state"], t["state"], row)
                     self.check_telling(cell["result"], t, runs)
 
     def check_telling(self, result, tally, runs):

@@ -164,6 +164,15 @@ test("compare: passing cells are folded, filters narrow, and the address keeps t
 	});
 });
 
+test("compare: how sure the numbers are", async () => {
+	await visit(PAGES.compare, {}, async (page) => {
+		const row = page.locator("#class-vivt-physical tr", {hasText: "conflict"}).first();
+		await row.waitFor();
+		assert.equal(await row.locator(".num").first().getAttribute("title"), "bad with 95 % confidence: 0.2 % to 19.5 %");
+		assert.match(await row.innerText(), /at the new rate of 4 % it takes 74 clean trials to tell/);
+	});
+});
+
 test("compare: what is known to fail is told, and is not red", async () => {
 	await visit(PAGES.compare, {}, async (page) => {
 		const row = page.locator("#class-vivt-physical tr.test", {hasText: "uprobe-xol"});

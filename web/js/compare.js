@@ -1,7 +1,7 @@
 // compare.js - what each build fixed and broke, per cache class, down to the evidence of one result.
 import {get, errorBox, apiUrl} from "./api.js";
 import {byId, fill, h, link, page, scroller, setTitle, syncRows, text, time} from "./dom.js";
-import {clean, count, plural} from "./format.js";
+import {clean, count, percent, plural} from "./format.js";
 import {evidence, loadResult} from "./evidence.js";
 import {live, throttled} from "./live.js";
 import {classId, matrix} from "./matrix.js";
@@ -62,7 +62,8 @@ function toneOf(word, row, proves) {
 function resultCell(row, cell, {label, state: columnState}, proves) {
 	const [word, name, number] = cellWord(cell, columnState === "running");
 	const tone = toneOf(word, row, proves);
-	const shown = [h("span", {class: `badge ${tone}`}, h("span", {"aria-hidden": "true"}, SYMBOL[word], " "), name), number ? h("span", {class: "num"}, " ", number) : null];
+	const interval = cell?.low === null || cell?.low === undefined ? null : `bad with 95 % confidence: ${percent(cell.low)} to ${percent(cell.high)}`;
+	const shown = [h("span", {class: `badge ${tone}`}, h("span", {"aria-hidden": "true"}, SYMBOL[word], " "), name), number ? h("span", {class: "num", title: interval}, " ", number) : null];
 
 	if (!cell?.result)
 		return h("td", null, shown);
@@ -73,7 +74,8 @@ function resultCell(row, cell, {label, state: columnState}, proves) {
 }
 
 function change(row) {
-	return h("td", {class: "change", title: row.known ? clean(`known to fail: ${row.known}`) : CHANGE[row.class_of_change] ?? null}, h("span", {class: `badge ${TONE[row.class_of_change] ?? "quiet"}`}, row.class_of_change));
+	return h("td", {class: "change", title: row.known ? clean(`known to fail: ${row.known}`) : CHANGE[row.class_of_change] ?? null}, h("span", {class: `badge ${TONE[row.class_of_change] ?? "quiet"}`}, row.class_of_change),
+		row.proof ? h("div", {class: "small dim"}, clean(row.proof)) : null);
 }
 
 function rowCells(row, {columns, proves}) {

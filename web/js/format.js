@@ -67,6 +67,11 @@ export function plural(number, one, many = one + "s") {
 	return `${count(number)} ${number === 1 ? one : many}`;
 }
 
+// A rate of 0 to 1.
+export function percent(rate) {
+	return `${Number((100 * rate).toPrecision(3))} %`;
+}
+
 export function bytes(number) {
 	if (!Number.isFinite(number))
 		return "?";

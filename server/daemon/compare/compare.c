@@ -3,8 +3,10 @@
 #include "common/cacheclass.h"
 #include "common/scoped.h"
 #include "common/xalloc.h"
+#include "server/daemon/compare/stats.h"
 #include "server/daemon/plan/glob.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Rows of the class in work, found by the addresses of their interned texts. */
@@ -301,7 +303,12 @@ static void judge_row(struct compare_class *class, struct compare_row *row, size
 		t->state = class->columns[c].runs > 0 ? compare_state_of(t) : STATE_UNKNOWN;
 		count_row(&class->columns[c], row, t);
 	}
-	row->change = compare_change_of(&row->tally[0], &row->tally[columns - 1], row->kind);
+	row->change = compare_change_of_row(row->tally, columns, row->kind);
+	row->p = NAN;
+	if (compare_told(&row->tally[0]) > 0 && compare_told(&row->tally[columns - 1]) > 0)
+		row->p = stats_fisher(compare_bad(&row->tally[0]), compare_told(&row->tally[0]),
+		                      compare_bad(&row->tally[columns - 1]),
+		                      compare_told(&row->tally[columns - 1]));
 }
 
 static void count_column(struct compare_column *column, const struct compare_run *run)

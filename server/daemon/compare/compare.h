@@ -52,6 +52,7 @@ enum compare_state {
 
 enum compare_change {
 	CHANGE_REGRESSED,
+	CHANGE_FIXED_THEN_LOST,
 	CHANGE_CONFLICT,
 	CHANGE_FLAKY,
 	CHANGE_STILL_FAILING,
@@ -85,6 +86,7 @@ struct compare_row {
 	bool gap_cells;              /* a test's own row: it has cells that are no contract */
 	struct compare_tally *tally; /* one a column */
 	enum compare_change change;
+	double p; /* of first and last having one rate of bad trials (Fisher); NAN: one has no trial */
 };
 
 enum compare_verdict {
@@ -136,9 +138,21 @@ enum compare_state compare_state_of(const struct compare_tally *tally);
 enum compare_change compare_change_of(const struct compare_tally *first,
                                       const struct compare_tally *last,
                                       enum compare_test_kind kind);
+/* Of all columns of a row: as the first against the last, unless one between them was fixed and the last lost it. */
+enum compare_change compare_change_of_row(const struct compare_tally *tally, size_t columns,
+                                          enum compare_test_kind kind);
+
+/* Trials that passed or failed, and those of them that were bad: a pass with a kernel warning is. */
+size_t compare_told(const struct compare_tally *tally);
+size_t compare_bad(const struct compare_tally *tally);
+
+/* What the numbers of the first and the last column prove, as a sentence: NULL when it goes without saying. The caller frees it. */
+char *compare_proof(const struct compare_row *row, size_t columns);
+
 enum compare_verdict compare_verdict_of(const struct compare_column *column);
 
 /* Words of docs/API.md. */
+const char *compare_state_name(enum compare_state state);
 const char *compare_change_name(enum compare_change change);
 const char *compare_verdict_name(enum compare_verdict verdict);
 const char *compare_kind_name(enum compare_test_kind kind);

@@ -1,7 +1,9 @@
 #include "server/daemon/compare/compare_json.h"
 
 #include "server/daemon/compare/compare.h"
+#include "server/daemon/compare/stats.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +32,13 @@ static json_t *number(size_t value)
 static json_t *cell_json(const struct compare_tally *t)
 {
 	json_t *cell = json_object();
+	size_t told = compare_told(t);
+	struct stats_interval rate = stats_wilson(compare_bad(t), told);
 
+	(void)json_object_set_new_nocheck(cell, "state",
+	                                  json_string_nocheck(compare_state_name(t->state)));
+	(void)json_object_set_new_nocheck(cell, "low", told ? json_real(rate.low) : json_null());
+	(void)json_object_set_new_nocheck(cell, "high", told ? json_real(rate.high) : json_null());
 	(void)json_object_set_new_nocheck(cell, "n",
 	                                  number(t->pass + t->fail + t->skip + t->other));
 	(void)json_object_set_new_nocheck(cell, "pass", number(t->pass));
@@ -47,14 +55,18 @@ static json_t *cell_json(const struct compare_tally *t)
 
 static json_t *row_json(const struct compare_row *row, size_t columns)
 {
-	json_t *cells = json_array();
+	json_t *cells = json_array(), *json;
+	char *proof = compare_proof(row, columns);
 
 	for (size_t c = 0; c < columns; c++)
 		(void)json_array_append_new(cells, cell_json(&row->tally[c]));
-	return json_pack("{s:s, s:s?, s:s, s:s?, s:s, s:o}", "test", row->test, "cell",
+	json = json_pack("{s:s, s:s?, s:s, s:s?, s:s, s:o, s:s?, s:o}", "test", row->test, "cell",
 	                 row->cell[0] ? row->cell : NULL, "test_kind", compare_kind_name(row->kind),
 	                 "known", row->known, "class_of_change", compare_change_name(row->change),
+	                 "p", isnan(row->p) ? json_null() : json_real(row->p), "proof", proof,
 	                 "cells", cells);
+	free(proof);
+	return json;
 }
 
 static json_t *column_json(const struct compare_column *c, json_t *label)
@@ -149,8 +161,9 @@ static void write_column(FILE *out, const struct compare_column *c)
 static void write_changes(FILE *out, const size_t counts[CHANGE_COUNT])
 {
 	static const enum compare_change told[] = {
-		CHANGE_REGRESSED, CHANGE_CONFLICT,   CHANGE_FLAKY, CHANGE_STILL_FAILING,
-		CHANGE_FIXED,     CHANGE_NO_VERDICT, CHANGE_NEW,   CHANGE_GONE};
+		CHANGE_REGRESSED,     CHANGE_FIXED_THEN_LOST, CHANGE_CONFLICT,   CHANGE_FLAKY,
+		CHANGE_STILL_FAILING, CHANGE_FIXED,           CHANGE_NO_VERDICT, CHANGE_NEW,
+		CHANGE_GONE};
 	bool any = false;
 
 	for (size_t i = 0; i < sizeof(told) / sizeof(*told); i++) {

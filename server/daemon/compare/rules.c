@@ -1,15 +1,25 @@
 /* The rules of the comparison: what a tally says, and what two of them say about a change. */
 #include "server/daemon/compare/compare.h"
 
-#include <math.h>
+#include "common/xalloc.h"
+#include "server/daemon/compare/stats.h"
+
+#include <stdlib.h>
 #include <string.h>
 
-/* Chance of being wrong that calling a difference real may have. */
-#define ALPHA 0.05
+size_t compare_told(const struct compare_tally *t)
+{
+	return t->pass + t->fail;
+}
+
+size_t compare_bad(const struct compare_tally *t)
+{
+	return t->fail + t->warned;
+}
 
 enum compare_state compare_state_of(const struct compare_tally *t)
 {
-	size_t told = t->pass + t->fail, bad = t->fail + t->warned;
+	size_t told = compare_told(t), bad = compare_bad(t);
 
 	if (told + t->skip + t->other + t->missing + t->pending == 0)
 		return STATE_ABSENT;
@@ -25,9 +35,9 @@ enum compare_state compare_state_of(const struct compare_tally *t)
 /* If trials fail at the rate of mixed, would that many clean ones in a row be a surprise? */
 static bool surprising(const struct compare_tally *mixed, const struct compare_tally *clean)
 {
-	double rate = (double)(mixed->fail + mixed->warned) / (double)(mixed->pass + mixed->fail);
+	double rate = (double)compare_bad(mixed) / (double)compare_told(mixed);
 
-	return pow(1.0 - rate, (double)(clean->pass + clean->fail)) <= ALPHA;
+	return stats_would_show(rate, compare_told(clean)) >= 1 - STATS_ALPHA;
 }
 
 /* Both columns have trials that passed or failed, on boards that agree. */
@@ -82,6 +92,58 @@ enum compare_change compare_change_of(const struct compare_tally *first,
 	return change;
 }
 
+enum compare_change compare_change_of_row(const struct compare_tally *tally, size_t columns,
+                                          enum compare_test_kind kind)
+{
+	const struct compare_tally *first = &tally[0], *last = &tally[columns - 1];
+	enum compare_change change = compare_change_of(first, last, kind);
+
+	if (change != CHANGE_STILL_FAILING && change != CHANGE_FLAKY &&
+	    change != CHANGE_KNOWN_FAILING)
+		return change;
+	for (size_t c = 1; c + 1 < columns; c++)
+		if (compare_change_of(first, &tally[c], kind) == CHANGE_FIXED &&
+		    compare_change_of(&tally[c], last, kind) == CHANGE_REGRESSED)
+			return CHANGE_FIXED_THEN_LOST;
+	return change;
+}
+
+/* bad is not clean: what do clean's trials prove beside bad's rate? */
+static char *proof_of_clean(const struct compare_tally *bad, const struct compare_tally *clean,
+                            const char *which)
+{
+	double rate = (double)compare_bad(bad) / (double)compare_told(bad);
+	size_t n = compare_told(clean), needed = stats_clean_needed(rate, STATS_ALPHA);
+
+	if (n >= needed && bad->state == STATE_BAD)
+		return NULL; /* goes without saying */
+	if (n >= needed)
+		return xasprintf(
+			"0 of %zu; at the %s rate of %.3g %% it would have shown with %.4g %%", n,
+			which, 100 * rate, 100 * stats_would_show(rate, n));
+	return xasprintf("0 of %zu; at the %s rate of %.3g %% it takes %zu clean trials to tell", n,
+	                 which, 100 * rate, needed);
+}
+
+char *compare_proof(const struct compare_row *row, size_t columns)
+{
+	const struct compare_tally *first = &row->tally[0], *last = &row->tally[columns - 1];
+
+	if (columns < 2 || compare_told(first) == 0 || compare_told(last) == 0)
+		return NULL;
+	if (compare_bad(first) > 0 && compare_bad(last) == 0)
+		return proof_of_clean(first, last, "old");
+	if (compare_bad(first) == 0 && compare_bad(last) > 0)
+		return proof_of_clean(last, first, "new");
+	if (first->state != STATE_MIXED && last->state != STATE_MIXED)
+		return NULL;
+	return xasprintf("%zu of %zu, then %zu of %zu: %s (p = %.2g)", compare_bad(first),
+	                 compare_told(first), compare_bad(last), compare_told(last),
+	                 row->p <= STATS_ALPHA ? "the rate changed"
+	                                       : "no change of the rate is shown",
+	                 row->p);
+}
+
 /* Missing, broken and untold results never make a green column. */
 enum compare_verdict compare_verdict_of(const struct compare_column *c)
 {
@@ -96,10 +158,22 @@ enum compare_verdict compare_verdict_of(const struct compare_column *c)
 	return c->contract_pass > 0 ? COLUMN_PASS : COLUMN_NO_VERDICT;
 }
 
+const char *compare_state_name(enum compare_state state)
+{
+	static const char *const names[] = {
+		[STATE_ABSENT] = "absent",     [STATE_UNKNOWN] = "unknown", [STATE_SKIP] = "skip",
+		[STATE_CLEAN] = "clean",       [STATE_BAD] = "bad",         [STATE_MIXED] = "mixed",
+		[STATE_CONFLICT] = "conflict",
+	};
+
+	return names[state];
+}
+
 const char *compare_change_name(enum compare_change change)
 {
 	static const char *const names[CHANGE_COUNT] = {
 		[CHANGE_REGRESSED] = "regressed",
+		[CHANGE_FIXED_THEN_LOST] = "fixed-then-lost",
 		[CHANGE_CONFLICT] = "conflict",
 		[CHANGE_FLAKY] = "flaky",
 		[CHANGE_STILL_FAILING] = "still-failing",

@@ -1,10 +1,12 @@
 /* Each class of change, each state and each column verdict by an example. */
 #include "server/daemon/compare/compare.h"
+#include "server/daemon/compare/stats.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -150,6 +152,68 @@ static void test_changes(void **state)
 	}
 }
 
+static void test_lost_again(void **state)
+{
+	struct compare_tally failed = FAIL(3), passed = PASS(3), some = SOME(1, 1);
+	struct compare_tally row[3] = {failed, passed, failed};
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		row[i].state = compare_state_of(&row[i]);
+	assert_string_equal(compare_change_name(compare_change_of_row(row, 3, COMPARE_CONTRACT)),
+	                    "fixed-then-lost");
+	assert_string_equal(compare_change_name(compare_change_of_row(row, 2, COMPARE_CONTRACT)),
+	                    "fixed");
+	assert_string_equal(compare_change_name(compare_change_of_row(row, 3, COMPARE_GAP)),
+	                    "expected-gap");
+	/* One good run between proves no fix of what fails every second time. */
+	some.state = compare_state_of(&some);
+	row[0] = row[2] = some;
+	row[1].pass = 1;
+	assert_string_equal(compare_change_name(compare_change_of_row(row, 3, COMPARE_CONTRACT)),
+	                    "flaky");
+}
+
+static void test_proof(void **state)
+{
+	static const struct {
+		struct compare_tally first, last;
+		const char *says;
+	} rows[] = {
+		{SOME(293, 7), PASS(300),
+	         "0 of 300; at the old rate of 2.33 % it would have shown with 99.92 %"},
+		{SOME(293, 7), PASS(5),
+	         "0 of 5; at the old rate of 2.33 % it takes 127 clean trials to tell"},
+		{PASS(20), SOME(1, 1),
+	         "0 of 20; at the new rate of 50 % it would have shown with 100 %"},
+		{SOME(10, 10), SOME(19, 1),
+	         "10 of 20, then 1 of 20: the rate changed (p = 0.0033)"},
+		{SOME(10, 10), SOME(11, 9),
+	         "10 of 20, then 9 of 20: no change of the rate is shown (p = 1)"},
+		{FAIL(3), FAIL(3), NULL},
+		{PASS(3), PASS(3), NULL},
+		{MISSING, PASS(3), NULL},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct compare_tally tally[2] = {rows[i].first, rows[i].last};
+		struct compare_row row = {.tally = tally};
+		char *is;
+
+		tally[0].state = compare_state_of(&tally[0]);
+		tally[1].state = compare_state_of(&tally[1]);
+		row.p = stats_fisher(compare_bad(&tally[0]), compare_told(&tally[0]),
+		                     compare_bad(&tally[1]), compare_told(&tally[1]));
+		is = compare_proof(&row, 2);
+		if (rows[i].says)
+			assert_string_equal(is, rows[i].says);
+		else
+			assert_null(is);
+		free(is);
+	}
+}
+
 static void test_columns(void **state)
 {
 	static const struct {
@@ -184,8 +248,8 @@ static void test_columns(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_states),
-		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_states),     cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_lost_again), cmocka_unit_test(test_proof),
 		cmocka_unit_test(test_columns),
 	};
 

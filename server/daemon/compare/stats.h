@@ -1,0 +1,41 @@
+/* stats.h - what counts and samples prove. Pure; distributions by GSL.
+ *
+ * Rates are of bad trials. All p values are two-sided. Sources: Wilson 1927 (score interval without correction for
+ * continuity, as Brown, Cai, DasGupta 2001 recommend for small n); Fisher 1935 (sum of all tables that are no
+ * likelier than the one seen, as R's fisher.test); Mann and Whitney 1947; Efron 1979 (percentile bootstrap). */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/* The chance of being wrong that calling a difference real may have. */
+#define STATS_ALPHA 0.05
+
+struct stats_interval {
+	double low, high;
+};
+
+/* Where the true rate lies, with 95 % confidence, when bad of n trials were bad. n 0: 0 to 1. */
+struct stats_interval stats_wilson(size_t bad, size_t n);
+
+/* How many clean trials in a row are a surprise (at alpha) when trials fail at rate: n >= ln(alpha) / ln(1 - rate).
+ * SIZE_MAX when no number is: rate 0. */
+size_t stats_clean_needed(double rate, double alpha);
+
+/* The chance that n trials at this rate show at least one failure. */
+double stats_would_show(double rate, size_t n);
+
+/* p of Fisher's exact test: do bad1 of n1 and bad2 of n2 come from one rate? */
+double stats_fisher(size_t bad1, size_t n1, size_t bad2, size_t n2);
+
+/* p of the Mann-Whitney U test: do the samples come from one distribution? Exact up to STATS_EXACT values in all and
+ * without ties, else by the normal approximation with corrections for ties and continuity. 1 when a side is empty. */
+#define STATS_EXACT 50
+double stats_mann_whitney(const double *x, size_t nx, const double *y, size_t ny);
+
+/* The middle value; of an even number the mean of the two. values are sorted by this. 0 when there are none. */
+double stats_median(double *values, size_t n);
+
+/* 95 % interval of median(y) / median(x), by rounds of drawing with replacement from a generator with that seed: the
+ * same arguments give the same answer. Both sides need one value at least, none of them 0 or less. */
+struct stats_interval stats_ratio(const double *x, size_t nx, const double *y, size_t ny,
+                                  unsigned rounds, uint64_t seed);
