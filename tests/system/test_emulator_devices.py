@@ -12,7 +12,7 @@ import tempfile
 import unittest
 
 import farm
-from test_emulator import EMULATOR, HERE
+from emulate import EMULATOR, HERE
 
 LIMIT = 1_500_000_000
 MIB = 1 << 20
