@@ -28,6 +28,11 @@ else()
 	target_compile_options(cohort_flags INTERFACE
 		$<$<CONFIG:Release>:-D_FORTIFY_SOURCE=3> -fstack-protector-strong)
 endif()
+if(COHORT_FUZZ)
+	# The fuzzer sees which way an input goes in the libraries, not only in the targets.
+	target_compile_options(cohort_flags INTERFACE -fsanitize=fuzzer-no-link)
+	target_link_options(cohort_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 if(COHORT_BOARD_ONLY)
 	# Each KiB goes over a slow network to a board: no symbols, nothing that is not called.
 	target_compile_options(cohort_flags INTERFACE -ffunction-sections -fdata-sections)
