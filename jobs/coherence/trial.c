@@ -163,6 +163,14 @@ struct batch {
 	struct target *targets[POOL_MAX];
 };
 
+static int look_late(struct ctx *ctx, const struct trial_ops *ops, struct target *target)
+{
+	if (ops->late_view != NULL)
+		return ops->late_view(ctx, target);
+	view_take(&target->views[VIEW_LATE], VIEW_LATE, target->va, &target->expect, ctx->inject);
+	return 0;
+}
+
 static int run_batch(struct ctx *ctx, const struct trial_ops *ops, struct batch *batch)
 {
 	struct cell cell = test_cell(ctx->test, batch->cell);
@@ -181,8 +189,8 @@ static int run_batch(struct ctx *ctx, const struct trial_ops *ops, struct batch 
 	for (unsigned int i = 0; i < batch->count; i++) {
 		struct target *target = batch->targets[i];
 
-		view_take(&target->views[VIEW_LATE], VIEW_LATE, target->va, &target->expect,
-		          ctx->inject);
+		if (look_late(ctx, ops, target) < 0)
+			return -1;
 	}
 	if (ops->late != NULL && ops->late(ctx, batch->targets, batch->count) < 0)
 		return -1;

@@ -61,6 +61,8 @@ struct trial_ops {
 	void (*look)(struct ctx *ctx, struct target *target);
 	/* View 2. NULL: as prime reads, compared with expect. */
 	int (*kernel_view)(struct ctx *ctx, struct target *target);
+	/* View 3, when it is more than a look at va. NULL: that. */
+	int (*late_view)(struct ctx *ctx, struct target *target);
 	/* Look again by other means, into view 3; after view 3 of every page. */
 	int (*late)(struct ctx *ctx, struct target **targets, unsigned int count);
 	/* Undo what the trial mapped. */

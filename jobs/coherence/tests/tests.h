@@ -51,6 +51,9 @@
 	ROW(highmem_write_mmap) \
 	ROW(highmem_fork_cow) \
 	ROW(highmem_zram_swap) \
+	ROW(procmem_rw) \
+	ROW(process_vm) \
+	ROW(pipe_splice) \
 	/* What the machine is */ \
 	ROW(jit_control)
 /* clang-format on */
