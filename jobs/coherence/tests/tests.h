@@ -29,6 +29,7 @@
 	ROW(dontneed_late_evict) \
 	ROW(ksm_merge) \
 	ROW(compact_migrate) \
+	ROW(switch_same_va) \
 	ROW(zram_swap) \
 	ROW(zram_swap_stale_k) \
 	ROW(uffd_copy) \
