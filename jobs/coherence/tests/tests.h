@@ -33,6 +33,8 @@
 	ROW(zram_swap) \
 	ROW(zram_swap_stale_k) \
 	ROW(uffd_copy) \
+	ROW(cow_private_over_shared) \
+	ROW(private_fixed_colour) \
 	/* Instructions */ \
 	ROW(jit_cacheflush) \
 	ROW(jit_dual_map) \
