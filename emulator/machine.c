@@ -135,6 +135,11 @@ static uint64_t wall_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+static bool is_late(const struct machine *machine)
+{
+	return machine->config.deadline_ns && wall_ns() >= machine->config.deadline_ns;
+}
+
 /* Let the network go on and wait for somebody outside: on it, the console or the monitor. timeout_ms -1:
  * for ever. */
 static void wait_outside(struct machine *machine, int timeout_ms)
@@ -198,7 +203,7 @@ static bool poll_monitor(struct machine *machine, enum machine_end *end)
 	if (!monitor)
 		return true;
 	monitor_poll(monitor, machine);
-	while (monitor_holds(monitor)) {
+	while (monitor_holds(monitor) && !is_late(machine)) {
 		wait_outside(machine, -1);
 		monitor_poll(monitor, machine);
 	}
@@ -228,7 +233,13 @@ static bool look_outside(struct machine *machine, enum machine_end *end)
 	}
 	if (machine->links.net && !machine->cpu.waiting)
 		net_poll(machine->links.net, is_linked(machine), NULL, 0, 0);
-	return poll_monitor(machine, end);
+	if (!poll_monitor(machine, end))
+		return false;
+	if (is_late(machine)) {
+		*end = MACHINE_LIMIT;
+		return false;
+	}
+	return true;
 }
 
 /* Whether there is a reason to stop between two instructions. */
@@ -372,9 +383,21 @@ const struct cache *machine_cache(const struct machine *machine, char name)
 	return name == 'd' ? machine->d : name == 'i' ? machine->i : NULL;
 }
 
-const char *machine_stop_text(const struct machine *machine)
+void machine_end_text(const struct machine *machine, enum machine_end end, char *text, size_t size)
 {
-	return machine->cpu.stop_text;
+	const struct cpu *cpu = &machine->cpu;
+
+	text[0] = '\0';
+	if (end == MACHINE_STOPPED)
+		(void)snprintf(text, size, "%s", cpu->stop_text);
+	else if (end == MACHINE_LIMIT)
+		(void)snprintf(text, size, "%s limit reached after %ju instructions, at pc 0x%08x",
+		               is_late(machine) ? "time" : "instruction", (uintmax_t)cpu->count,
+		               cpu->pc);
+	else if (end == MACHINE_HALTED)
+		(void)snprintf(text, size, "the core %s after %ju instructions, at pc 0x%08x",
+		               cpu->waiting ? "waits for what cannot come" : "has halted",
+		               (uintmax_t)cpu->count, cpu->pc);
 }
 
 struct machine_stats machine_stats(const struct machine *machine)

@@ -5,6 +5,7 @@
 #include "cpu.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct bus;
@@ -18,14 +19,15 @@ struct machine_config {
 	struct cache_config d, i;
 	uint32_t mips;             /* guest time: million instructions a second, at least 1 */
 	uint64_t max_instructions; /* 0: no limit */
+	uint64_t deadline_ns;      /* of the wall (CLOCK_MONOTONIC): stop then; 0: never */
 	uint64_t pause_at;         /* instructions: machine_run() returns there once; 0: never */
 };
 
 enum machine_end {
 	MACHINE_RESET,   /* the guest asked for a reset */
 	MACHINE_HALTED,  /* it halted or waits for what cannot come */
-	MACHINE_LIMIT,   /* max_instructions were run */
-	MACHINE_STOPPED, /* something that is not modelled: machine_stop_text() */
+	MACHINE_LIMIT,   /* max_instructions were run, or it is later than deadline_ns */
+	MACHINE_STOPPED, /* something that is not modelled */
 	MACHINE_PAUSED, /* pause_at was reached, or the console's watched text said; it can go on */
 	MACHINE_OFF,    /* the monitor switched it off */
 	MACHINE_QUIT,   /* console or monitor asked to end */
@@ -58,7 +60,7 @@ const struct cache *machine_cache(const struct machine *machine, char name);
 /* Run until the machine ends, for one of the reasons above. */
 enum machine_end machine_run(struct machine *machine);
 
-/* What was not modelled, and where; "" before. */
-const char *machine_stop_text(const struct machine *machine);
+/* Why the machine ended so, in words for the user; "" when there is nothing to say. */
+void machine_end_text(const struct machine *machine, enum machine_end end, char *text, size_t size);
 
 struct machine_stats machine_stats(const struct machine *machine);

@@ -63,6 +63,7 @@ static void print_stats(const struct machine *machine, uint64_t before, double s
 struct host {
 	struct board_links links; /* owned */
 	struct symbols *symbols;  /* of the trace, owned */
+	uint64_t deadline_ns;     /* as machine_config has it */
 	bool announced;
 	bool started; /* a board has run already: what starts now is after a reset */
 };
@@ -99,6 +100,9 @@ static void disconnect_host(struct host *host)
 static int connect_host(struct host *host, const struct options *options, struct err *err)
 {
 	host->links.nic = options->nic;
+	if (options->max_seconds)
+		host->deadline_ns =
+			(uint64_t)((seconds_now() + (double)options->max_seconds) * 1e9);
 	if (options->console)
 		host->links.console = console_listen(options->console, options->console_log, err);
 	else
@@ -208,9 +212,11 @@ static int run_once(const struct options *options, struct host *host, enum machi
 	struct machine_config config = options->machine;
 	struct machine *machine;
 	double start = seconds_now();
+	char text[240];
 	uint64_t before;
 	int status;
 
+	config.deadline_ns = host->deadline_ns;
 	config.pause_at = host->started ? 0 : options->snapshot_at;
 	machine = machine_new(&config, &host->links, err);
 	if (!machine)
@@ -224,8 +230,9 @@ static int run_once(const struct options *options, struct host *host, enum machi
 	before = machine_cpu(machine)->count;
 	status = run_and_save(machine, options, end, err);
 	(void)console_poll(host->links.console, 0);
-	if (status == 0 && *end == MACHINE_STOPPED)
-		(void)fprintf(stderr, "cohort-emu: %s\n", machine_stop_text(machine));
+	machine_end_text(machine, *end, text, sizeof(text));
+	if (status == 0 && text[0])
+		(void)fprintf(stderr, "cohort-emu: %s\n", text);
 	if (options->stats)
 		print_stats(machine, before, seconds_now() - start);
 	machine_free(machine);
@@ -233,7 +240,7 @@ static int run_once(const struct options *options, struct host *host, enum machi
 }
 
 /* The board is off. False when it is not to be switched on again. */
-static bool wait_for_power(const struct host *host)
+static bool wait_for_power(const struct host *host, bool *late)
 {
 	struct console *console = host->links.console;
 	struct monitor *monitor = host->links.monitor;
@@ -245,7 +252,10 @@ static bool wait_for_power(const struct host *host)
 		enum monitor_wish wish = MONITOR_NOTHING;
 		uint8_t byte;
 
-		(void)poll(fds, 2, -1);
+		(void)poll(fds, 2, host->deadline_ns ? 1000 : -1);
+		*late = host->deadline_ns && (uint64_t)(seconds_now() * 1e9) >= host->deadline_ns;
+		if (*late)
+			return false;
 		if (!console_poll(console, 0))
 			return false;
 		while (console_get(console, &byte))
@@ -262,6 +272,8 @@ static bool wait_for_power(const struct host *host)
 
 static int run(const struct options *options, struct host *host, struct err *err)
 {
+	bool late = false;
+
 	for (;;) {
 		enum machine_end end;
 
@@ -273,12 +285,14 @@ static int run(const struct options *options, struct host *host, struct err *err
 				return STATUS_DONE;
 			break;
 		case MACHINE_HALTED:
-			if (options->exit_on_halt || !wait_for_power(host))
+			if (options->exit_on_halt)
 				return STATUS_DONE;
+			if (!wait_for_power(host, &late))
+				return late ? STATUS_LIMIT : STATUS_DONE;
 			break;
 		case MACHINE_OFF:
-			if (!wait_for_power(host))
-				return STATUS_DONE;
+			if (!wait_for_power(host, &late))
+				return late ? STATUS_LIMIT : STATUS_DONE;
 			break;
 		case MACHINE_LIMIT:
 			return STATUS_LIMIT;

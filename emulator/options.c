@@ -10,54 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char options_help[] =
-	"usage: cohort-emu --kernel FILE --dtb FILE [OPTION...], or --restore FILE [OPTION...]\n"
-	"An ARM board (Versatile/PB) whose caches hold bytes of their own.\n"
-	"\n"
-	"  --kernel FILE           zImage, or a raw Image\n"
-	"  --dtb FILE              its device tree (versatile-pb.dtb)\n"
-	"  --initrd FILE           initramfs\n"
-	"  --append TEXT           kernel command line\n"
-	"  --ram MIB               RAM, 1 to 128 (128)\n"
-	"  --cpu arm926|arm1136|arm1176   the core: ARMv5TE or ARMv6K (arm926)\n"
-	"  --preset PART           core and caches as a real part has them; \"list\" shows all. Options behind it change it\n"
-	"  --mode vivt|vipt|pipt|off   what caches go by: virtual addresses, virtual index and physical\n"
-	"                          tag, physical ones; or none: the coherent control (vivt; ARMv6 cores: vipt)\n"
-	"  --dcache KIB[,WAYS]     size and ways of the D-cache (16,4; arm1136 32,4, arm1176 64,4)\n"
-	"  --icache KIB[,WAYS]     and of the I-cache (likewise)\n"
-	"  --replacement random|round-robin   which way a miss takes (random)\n"
-	"  --invalid-first         a way without a line before any other\n"
-	"  --write-allocate        a store that misses fills a line\n"
-	"  --seed N                of replacement and of the guest's random numbers (1)\n"
-	"  --mips N                instructions that make a microsecond of guest time (100)\n"
-	"  --max-instructions N    end with status 3 after so many\n"
-	"  --exit-on WHAT[,WHAT]   reboot, power-off, snapshot: end with status 0 then (power-off)\n"
-	"  --forward PORT:BOARD    a network card; PORT of 127.0.0.1 leads to port BOARD of 10.0.2.15.\n"
-	"                          Time then passes as on the wall while the board is idle\n"
-	"  --nic smc91c111|virtio  which network card: with memory of its own, or by DMA (smc91c111)\n"
-	"  --drive FILE[,ro|,private]   a disk by DMA (virtio-blk), up to three: vda, vdb, vdc. ro cannot be\n"
-	"                          written; what is written to private is forgotten at the end\n"
-	"  --sdcard FILE[,ro|,private]  a memory card, moved by the core word by word (PL181): mmcblk0.\n"
-	"                          Its size is a multiple of 512 KiB\n"
-	"  --console WHERE         serial port on a socket: unix:PATH, which is made, PATH, or tcp:PORT of 127.0.0.1\n"
-	"  --console-log FILE      and what it says in a file as well\n"
-	"  --monitor WHERE         a socket for commands in lines: help, reset, power, hang, stats, cache, snapshot...\n"
-	"  --snapshot FILE         save the whole machine there when --snapshot-at says\n"
-	"  --snapshot-at N|TEXT    after N instructions, or when the console has said TEXT\n"
-	"  --restore FILE          start from a snapshot of a machine with the same options; a reset starts\n"
-	"                          the kernel if one is given, else the snapshot again\n"
-	"  --daemonize             go on in the background once the board starts (needs --console)\n"
-	"  --pidfile FILE          write the process ID there then\n"
-	"  --trace-stale FILE      each access that got bytes which were not the newest, as JSON lines\n"
-	"  --trace-limit N         at most so many pairs of reader and writer (1000)\n"
-	"  --symbols FILE          names for it: System.map, or what nm prints; up to four files\n"
-	"  --stats                 instructions, speed and cache figures on stderr at the end\n"
-	"  --help, --version\n"
-	"\n"
-	"Without --console the serial port is on stdin and stdout. On a terminal Ctrl-A x ends the program.\n"
-	"Status: 0 as --exit-on says, 1 bad file, 3 limit reached, 4 something that is not\n"
-	"modelled, 64 usage.\n";
-
 /* A decimal number from min to max at text, ended by one of stops or the end of the text. */
 static int parse_number(const char *name, const char *text, uint64_t min, uint64_t max,
                         uint64_t *value, struct err *err)
@@ -242,6 +194,7 @@ enum {
 	OPT_SEED,
 	OPT_MIPS,
 	OPT_MAX,
+	OPT_MAX_SECONDS,
 	OPT_EXIT_ON,
 	OPT_FORWARD,
 	OPT_NIC,
@@ -280,6 +233,7 @@ static const struct option longopts[] = {
 	{"seed", required_argument, NULL, OPT_SEED},
 	{"mips", required_argument, NULL, OPT_MIPS},
 	{"max-instructions", required_argument, NULL, OPT_MAX},
+	{"max-seconds", required_argument, NULL, OPT_MAX_SECONDS},
 	{"exit-on", required_argument, NULL, OPT_EXIT_ON},
 	{"forward", required_argument, NULL, OPT_FORWARD},
 	{"nic", required_argument, NULL, OPT_NIC},
@@ -422,6 +376,8 @@ static int take_checked(struct options *options, int opt, const char *arg, struc
 		return parse_drive(arg, options, err);
 	case OPT_SDCARD:
 		return parse_disk("sdcard", arg, &options->sdcard, err);
+	case OPT_MAX_SECONDS:
+		return parse_number("max-seconds", arg, 1, UINT32_MAX, &options->max_seconds, err);
 	case OPT_SNAPSHOT_AT:
 		return parse_snapshot_at(arg, options, err);
 	case OPT_MAX:

@@ -38,7 +38,8 @@ struct options {
 	unsigned drives;
 	struct options_disk drive[BOARD_DRIVES];
 	struct options_disk sdcard;
-	bool exit_on_reset; /* else the machine starts again */
+	uint64_t max_seconds; /* of the wall; 0: no limit */
+	bool exit_on_reset;   /* else the machine starts again */
 	bool exit_on_snapshot;
 	bool exit_on_halt;       /* else it stays until the program is ended */
 	const char *trace_stale; /* file; NULL: no trace */

@@ -265,6 +265,25 @@ class Devices(unittest.TestCase):
             self.assertEqual(done.returncode, 64, options)
             self.assertIn(options[0], done.stderr)
 
+    def test_looping_and_halted_kernels(self):
+        """A kernel that never does anything again ends within a time limit, with where it was."""
+        def run(words, *options):
+            kernel = self.path("kernel")
+            with open(kernel, "wb") as file:
+                file.write(b"".join(word.to_bytes(4, "little") for word in words))
+            done = subprocess.run([EMULATOR, "--kernel", kernel, "--dtb", os.path.join(self.kernel, "board.dtb"), *options],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60,
+                                  check=False)
+            return done.returncode, done.stderr
+
+        nop = 0xe1a00000
+        loop = [nop] * 15 + [0xeaffffef]
+        self.assertRegex(str(run(loop, "--max-seconds", "1")), r"3, .*time limit reached after \d+ instructions, at pc 0x000080")
+        self.assertRegex(str(run(loop, "--max-instructions", "1000")), r"3, .*instruction limit reached after 1000 instructions")
+        halt = [nop] * 15 + [0xeafffffe]
+        self.assertRegex(str(run(halt)), r"0, .*the core has halted after 16 instructions, at pc 0x0000803c")
+        self.assertEqual(run(halt, "--exit-on", "reboot", "--monitor", self.path("monitor"), "--max-seconds", "1")[0], 3)
+
 
 def connect(port):
     """A connection that blocks, with a deadline for each read; None while nobody listens."""
