@@ -21,6 +21,7 @@ static const char *const paths[KNOB_COUNT] = {
 	[KNOB_KSM_SMART_SCAN] = KSM "smart_scan",
 	[KNOB_KSM_ADVISOR] = KSM "advisor_mode",
 	[KNOB_KSM_RUN] = KSM "run",
+	[KNOB_SCSI_DEBUG_DELAY] = "/sys/bus/pseudo/drivers/scsi_debug/delay",
 	[KNOB_ZSWAP_ENABLED] = "/sys/module/zswap/parameters/enabled",
 	[KNOB_COMPACT_UNEVICTABLE] = "/proc/sys/vm/compact_unevictable_allowed",
 };

@@ -17,6 +17,7 @@ enum knob {
 	KNOB_KSM_RUN,
 	KNOB_ZSWAP_ENABLED,
 	KNOB_COMPACT_UNEVICTABLE, /* may compaction move locked pages? */
+	KNOB_SCSI_DEBUG_DELAY,    /* how long each command takes, in ticks */
 	KNOB_COUNT,
 };
 

@@ -1,10 +1,13 @@
 #include "ledger.h"
 
+#include "borrowed.h"
 #include "dmdev.h"
 #include "knob.h"
 #include "loopback.h"
 #include "loopdev.h"
 #include "memcg.h"
+#include "nullblk.h"
+#include "ubidev.h"
 #include "zramdev.h"
 
 #include <errno.h>
@@ -49,6 +52,12 @@ static int remove_entry(struct ledger_entry *entry)
 		return memcg_remove(entry->name);
 	if (entry->kind == LEDGER_LOOPBACK)
 		return loopback_down();
+	if (entry->kind == LEDGER_NULL_BLK)
+		return nullblk_remove(entry->name);
+	if (entry->kind == LEDGER_BORROWED)
+		return borrowed_give_back(entry);
+	if (entry->kind == LEDGER_UBI)
+		return ubi_remove(entry->loop);
 	return 0;
 }
 
@@ -86,5 +95,6 @@ unsigned int ledger_sweep(void)
 {
 	return dm_remove_matching(is_orphan, NULL) + loop_remove_matching(is_orphan, NULL) +
 	       zram_remove_matching(is_orphan, NULL) + memcg_remove_matching(is_orphan, NULL) +
-	       knob_sweep(is_orphan, NULL);
+	       nullblk_remove_matching(is_orphan, NULL) + ubi_remove_matching(is_orphan, NULL) +
+	       borrowed_sweep(is_orphan, NULL) + knob_sweep(is_orphan, NULL);
 }

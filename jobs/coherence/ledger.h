@@ -21,15 +21,19 @@ enum ledger_kind {
 	LEDGER_ZRAM,
 	LEDGER_KNOB,
 	LEDGER_CGROUP,
-	LEDGER_LOOPBACK
+	LEDGER_LOOPBACK,
+	LEDGER_NULL_BLK,
+	LEDGER_BORROWED,
+	LEDGER_UBI,
 };
 
 struct ledger_entry {
 	enum ledger_kind kind;
-	unsigned int loop;            /* number of the loop device, or of the zram device */
-	uint64_t device, inode;       /* its backing file, to be sure that it is ours */
-	char name[LEDGER_NAME_MAX];   /* of the device-mapper map, the knob's file, the cgroup */
-	char value[LEDGER_VALUE_MAX]; /* what the knob was */
+	unsigned int loop;      /* number of the loop, zram or MTD device */
+	uint64_t device, inode; /* its backing file, to be sure that it is ours */
+	char name
+		[LEDGER_NAME_MAX]; /* of the device-mapper map, the knob's file, the cgroup, the block device */
+	char value[LEDGER_VALUE_MAX]; /* what the knob was, or what filled the device */
 };
 
 struct ledger {

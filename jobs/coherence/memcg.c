@@ -1,6 +1,7 @@
 #include "memcg.h"
 
 #include "ctx.h"
+#include "detached.h"
 #include "ledger.h"
 
 #include <dirent.h>
@@ -8,9 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,41 +18,10 @@
 
 static int reclaim_file = -1;
 
-/* The root of the second hierarchy, through a mount that only this descriptor knows. */
+/* The root of the second hierarchy. */
 static int open_root(void)
 {
-#if defined(SYS_fsopen) && defined(SYS_fsmount)
-	int context = (int)syscall(SYS_fsopen, "cgroup2", FSOPEN_CLOEXEC);
-	int root = -1;
-	int error;
-
-	if (context < 0)
-		return -1;
-	if (syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
-		root = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, 0);
-	error = errno;
-	(void)close(context);
-	errno = error;
-	return root;
-#else
-	errno = ENOSYS;
-	return -1;
-#endif
-}
-
-static int write_at(int directory, const char *name, const char *text)
-{
-	int fd = openat(directory, name, O_WRONLY | O_CLOEXEC);
-	ssize_t done;
-	int error;
-
-	if (fd < 0)
-		return -1;
-	done = write(fd, text, strlen(text));
-	error = errno;
-	(void)close(fd);
-	errno = error;
-	return done < 0 ? -1 : 0;
+	return detached_mount("cgroup2");
 }
 
 static int enter(struct ctx *ctx, int root)
@@ -67,7 +35,7 @@ static int enter(struct ctx *ctx, int root)
 		errno = ENOSPC;
 		return -1;
 	}
-	if (write_at(root, "cgroup.subtree_control", "+memory") < 0) {
+	if (detached_write(root, "cgroup.subtree_control", "+memory") < 0) {
 		errno = errno == ENOENT || errno == EINVAL ? ENODEV : errno;
 		return -1;
 	}
@@ -78,7 +46,7 @@ static int enter(struct ctx *ctx, int root)
 	group = openat(root, entry->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (group < 0)
 		return -1;
-	result = write_at(group, "cgroup.procs", "0");
+	result = detached_write(group, "cgroup.procs", "0");
 	if (result == 0)
 		reclaim_file = openat(group, "memory.reclaim", O_WRONLY | O_CLOEXEC);
 	error = errno;

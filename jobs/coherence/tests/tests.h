@@ -9,6 +9,7 @@
 	ROW(dio_read_mapped) \
 	ROW(dio_read_primed) \
 	ROW(dio_write) \
+	ROW(dio_sweep) \
 	ROW(afalg_cipher) \
 	ROW(afalg_hash) \
 	/* Files, page cache, buffered I/O */ \
