@@ -140,15 +140,17 @@ static bool is_late(const struct machine *machine)
 	return machine->config.deadline_ns && wall_ns() >= machine->config.deadline_ns;
 }
 
-/* Let the network go on and wait for somebody outside: on it, the console or the monitor. timeout_ms -1:
- * for ever. */
-static void wait_outside(struct machine *machine, int timeout_ms)
+/* Let the network go on and wait for somebody outside: on it, the monitor or, if it is listened to, the
+ * console. timeout_ms -1: for ever. */
+static void wait_outside(struct machine *machine, bool console, int timeout_ms)
 {
 	const struct board_links *links = &machine->links;
 	struct pollfd fds[2] = {
-		{.fd = console_fd(links->console), .events = POLLIN},
+		{.fd = console ? console_fd(links->console) : -1, .events = POLLIN},
 		{.fd = links->monitor ? monitor_fd(links->monitor) : -1, .events = POLLIN}};
 
+	if (machine->config.deadline_ns && (timeout_ms < 0 || timeout_ms > (int)LONGEST_MS))
+		timeout_ms = LONGEST_MS;
 	if (links->net)
 		net_poll(links->net, is_linked(machine), fds, 2,
 		         timeout_ms < 0 ? LONGEST_MS : (unsigned)timeout_ms);
@@ -168,7 +170,7 @@ static void sleep_on_wall(struct machine *machine, uint64_t next_ns)
 	wanted = wanted < longest ? wanted : longest;
 	sleep_ms = (wanted + machine->ahead_ns) / ms;
 	start = wall_ns();
-	wait_outside(machine, (int)sleep_ms);
+	wait_outside(machine, true, (int)sleep_ms);
 	slept = wall_ns() - start;
 	skip = slept > machine->ahead_ns ? slept - machine->ahead_ns : 0;
 	if (slept >= sleep_ms * ms && skip < wanted)
@@ -190,7 +192,7 @@ static bool sleep_until(struct machine *machine, uint64_t next_ns)
 	} else {
 		if (!console_open(links->console) && !links->monitor)
 			return false;
-		wait_outside(machine, -1);
+		wait_outside(machine, true, -1);
 	}
 	return true;
 }
@@ -204,7 +206,7 @@ static bool poll_monitor(struct machine *machine, enum machine_end *end)
 		return true;
 	monitor_poll(monitor, machine);
 	while (monitor_holds(monitor) && !is_late(machine)) {
-		wait_outside(machine, -1);
+		wait_outside(machine, false, -1);
 		monitor_poll(monitor, machine);
 	}
 	switch (monitor_take_wish(monitor)) {

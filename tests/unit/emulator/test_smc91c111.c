@@ -58,9 +58,9 @@ static struct bus_device begin(void)
 	wire.len = 64;
 	wire.first = 0x52;
 	level = false;
-	return smc91c111_device(smc91c111_new((struct irq){set_level, NULL, 0},
-	                                      (struct wire){take, give, NULL}),
-	                        0);
+	return smc91c111_device(
+		smc91c111_new((struct irq){set_level, NULL, 0}, (struct wire){take, give, NULL}),
+		0);
 }
 
 static void end(const struct bus_device *device)
