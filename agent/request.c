@@ -26,6 +26,7 @@ static const struct jx_field request_fields[] = {
 	{"leg", JX_INT, true, 1, 1000000, offsetof(struct request, leg)},
 	{"fence", JX_INT, true, 0, ID_MAX, offsetof(struct request, fence)},
 	{"stop_on_oops", JX_BOOL, false, 0, 0, offsetof(struct request, stop_on_oops)},
+	{"device", JX_STRING, false, 1, 200, offsetof(struct request, device)},
 };
 
 static const struct jx_field limit_fields[] = {

@@ -22,6 +22,7 @@ struct request {
 	bool stop_on_oops;     /* end the leg behind the test in which the kernel had one */
 	int64_t memory_mib;    /* resident, of one test's processes together */
 	int64_t output_bytes;  /* of one test: both streams together */
+	const char *device;    /* borrowed: a block device that tests may read, or NULL */
 	struct planned *tests; /* owned */
 	size_t count;
 };

@@ -259,6 +259,7 @@ static void execute(struct run *r, struct err *why)
 		.argv = r->test->argv,
 		.cwd = cwd,
 		.name = r->test->name,
+		.device = r->s->req->device,
 		.run = r->s->req->run,
 		.id = r->test->id,
 		.memory_mib = r->s->req->memory_mib,

@@ -283,12 +283,15 @@ static void check_names(struct board_file *b, const struct raw *raw, struct jx_e
 	                    "0123456789._+-/") != strlen(b->root))
 		jx_complain(errors, "/root",
 		            "must be an absolute path of letters, digits and ._+-/");
+	if (b->device && b->device[0] != '/')
+		jx_complain(errors, "/device", "must be an absolute path");
 }
 
 static void board_read(struct board_file *b, struct jx_errors *errors)
 {
 	struct top {
 		const char *name, *description, *notes, *arch, *root, *disabled, *kind, *cache;
+		const char *device;
 		json_t *tags, *ssh, *boot, *power, *console;
 		int64_t memory;
 	} top = {.description = "", .notes = "", .root = "/var/lib/cohort", .memory = 64};
@@ -303,6 +306,7 @@ static void board_read(struct board_file *b, struct jx_errors *errors)
 		{"ssh", JX_OBJECT, true, 0, 0, offsetof(struct top, ssh)},
 		{"root", JX_STRING, false, 1, 200, offsetof(struct top, root)},
 		{"memory_mib", JX_INT, false, 16, 65536, offsetof(struct top, memory)},
+		{"device", JX_STRING, false, 1, 200, offsetof(struct top, device)},
 		{"boot", JX_OBJECT, true, 0, 0, offsetof(struct top, boot)},
 		{"power", JX_OBJECT, false, 0, 0, offsetof(struct top, power)},
 		{"console", JX_OBJECT, false, 0, 0, offsetof(struct top, console)},
@@ -319,6 +323,7 @@ static void board_read(struct board_file *b, struct jx_errors *errors)
 	b->arch = top.arch;
 	b->root = top.root;
 	b->disabled = top.disabled;
+	b->device = top.device;
 	b->tags = top.tags;
 	b->memory_mib = top.memory;
 	check_names(b, &raw, errors);

@@ -34,6 +34,7 @@ struct board_file {
 	const char *arch;     /* "armel" or "x86-64" */
 	const char *root;     /* on the board; absolute */
 	const char *disabled; /* NULL: enabled */
+	const char *device;   /* a block device on the board that tests may read, or NULL */
 	json_t *tags;         /* array of valid names */
 	enum board_kind kind;
 	enum cache_class cache;

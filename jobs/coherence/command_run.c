@@ -56,6 +56,7 @@ static int parse(int argc, char **argv, struct request *request)
 	static const struct option options[] = {
 		{"iterations", required_argument, NULL, 'i'},
 		{"seed", required_argument, NULL, 's'},
+		{"dev", required_argument, NULL, 'd'},
 		{"set", required_argument, NULL, 'S'},
 		{"ktap", no_argument, NULL, 'k'},
 		{"env", no_argument, NULL, 'e'},
@@ -71,6 +72,8 @@ static int parse(int argc, char **argv, struct request *request)
 		} else if (option == 's') {
 			if (parse_number("--seed", optarg, UINT32_MAX, &request->options.seed) < 0)
 				return -1;
+		} else if (option == 'd') {
+			request->options.device = optarg;
 		} else if (option == 'S') {
 			if (parse_set(optarg, &request->sets) < 0)
 				return -1;
@@ -163,7 +166,10 @@ static int run_all(struct runner *runner, const struct request *request,
 
 int command_run(int argc, char **argv)
 {
-	struct request request = {.options.seed = 1, .sets = 1U << SET_CORE};
+	struct request request = {
+		.options = {.seed = 1, .device = getenv("COHORT_DEVICE")},
+		.sets = 1U << SET_CORE,
+	};
 	const struct test *chosen[TESTS_MAX];
 	struct runner *runner;
 	size_t count;

@@ -193,7 +193,12 @@ static enum verdict try_form(struct runner *runner, const struct test *test,
 {
 	struct inject inject;
 	struct run_options options = {
-		.iterations = 1, .seed = 1, .quiet_log = true, .inject = &inject};
+		.iterations = 1,
+		.seed = 1,
+		.quiet_log = true,
+		.device = getenv("COHORT_DEVICE"),
+		.inject = &inject,
+	};
 	const struct report *report;
 
 	build(&inject, form);

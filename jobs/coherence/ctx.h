@@ -15,6 +15,8 @@ struct ctx {
 	struct report *report; /* shared with the runner */
 	struct ledger *ledger; /* shared with the runner */
 	struct inject *inject; /* NULL but in the self-check */
+	const char *
+		device; /* a block device that tests may read, named by the board's owner; or NULL */
 	unsigned int iterations;
 	unsigned int class_bits; /* CLASS_ bit of this machine; 0: unknown */
 	uint64_t least_frame;    /* pages under test have this frame number or a higher one */

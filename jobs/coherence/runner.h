@@ -11,6 +11,7 @@ struct run_options {
 	unsigned int iterations; /* 0: the test's own */
 	uint32_t seed;
 	bool quiet_log;        /* no markers in the kernel log */
+	const char *device;    /* the block device that tests may read, or NULL */
 	struct inject *inject; /* the self-check's, else NULL */
 };
 

@@ -27,8 +27,9 @@ static bool is_finished(const void *arg, size_t index)
 bool agent_run(struct drive *d)
 {
 	const struct record *r = d->record;
-	SCOPED_JSON doc = request_for_leg(&r->request, d->board->root, r->attempt.leg,
-	                                  d->world.can_restart, is_finished, &r->attempt);
+	SCOPED_JSON doc =
+		request_for_leg(&r->request, d->board->root, d->board->device, r->attempt.leg,
+	                        d->world.can_restart, is_finished, &r->attempt);
 	SCOPED_STR text = jx_text(doc);
 	SCOPED_STR agent = prepare_agent(&d->prepare, &r->request);
 	SCOPED_STR command = xasprintf("exec %s run --root %s --follow", agent, d->board->root);

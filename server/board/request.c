@@ -218,8 +218,9 @@ static json_t *argv_on_board(const struct request *r, const char *root, json_t *
 	return copy;
 }
 
-json_t *request_for_leg(const struct request *r, const char *root, int64_t leg, bool stop_on_oops,
-                        bool (*skip)(const void *arg, size_t index), const void *arg)
+json_t *request_for_leg(const struct request *r, const char *root, const char *device, int64_t leg,
+                        bool stop_on_oops, bool (*skip)(const void *arg, size_t index),
+                        const void *arg)
 {
 	json_t *tests = json_array();
 
@@ -234,9 +235,10 @@ json_t *request_for_leg(const struct request *r, const char *root, int64_t leg, 
 		                         argv_on_board(r, root, t->argv), "time_limit_s",
 		                         (json_int_t)t->time_limit_s));
 	}
-	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:b, s:{s:I, s:I}, s:o}", "v", 1, "run",
+	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:b, s:{s:I, s:I}, s:s*, s:o}", "v", 1, "run",
 	                 (json_int_t)r->run, "attempt", (json_int_t)r->attempt, "leg",
 	                 (json_int_t)leg, "fence", (json_int_t)r->fence, "stop_on_oops",
 	                 stop_on_oops, "limits", "memory_mib", (json_int_t)r->memory_mib,
-	                 "output_bytes", (json_int_t)r->output_bytes, "tests", tests);
+	                 "output_bytes", (json_int_t)r->output_bytes, "device", device, "tests",
+	                 tests);
 }

@@ -53,7 +53,8 @@ void request_release(struct request *r);
 ptrdiff_t request_find(const struct request *r, int64_t id);
 
 /* The document for `cohort-agent run` of one leg: the tests that skip() does not leave out, with argv[0] of a suite file
- * made into its place below root. stop_on_oops: the leg shall end there. The same leg gives the same document. A new
+ * made into its place below root. stop_on_oops: the leg shall end there. device: the board's, or NULL. The same leg gives the same document. A new
  * reference. */
-json_t *request_for_leg(const struct request *r, const char *root, int64_t leg, bool stop_on_oops,
-                        bool (*skip)(const void *arg, size_t index), const void *arg);
+json_t *request_for_leg(const struct request *r, const char *root, const char *device, int64_t leg,
+                        bool stop_on_oops, bool (*skip)(const void *arg, size_t index),
+                        const void *arg);

@@ -10,6 +10,7 @@
 	ROW(dio_read_primed) \
 	ROW(dio_write) \
 	ROW(dio_sweep) \
+	ROW(dio_blockdev) \
 	ROW(afalg_cipher) \
 	ROW(afalg_hash) \
 	/* Files, page cache, buffered I/O */ \

@@ -13,6 +13,7 @@
 
 static const char good[] =
 	"{\"v\":1,\"run\":12,\"attempt\":1,\"leg\":2,\"fence\":7,\"limits\":{\"memory_mib\":48,\"output_bytes\":99},"
+	"\"device\":\"/dev/mmcblk0p3\","
 	"\"tests\":[{\"id\":4,\"name\":\"a\",\"rep\":3,\"argv\":[\"x\",\"\\u00e9\"],\"time_limit_s\":5},"
 	"{\"id\":0,\"name\":\"b\",\"argv\":[\"y\"],\"later\":1}],\"later\":{}}";
 
@@ -28,6 +29,7 @@ static void a_good_request_is_read_whole(void **state)
 	assert_int_equal(req.fence, 7);
 	assert_int_equal(req.memory_mib, 48);
 	assert_int_equal(req.output_bytes, 99);
+	assert_string_equal(req.device, "/dev/mmcblk0p3");
 	assert_int_equal(req.count, 2);
 	assert_int_equal(req.tests[0].id, 4);
 	assert_int_equal(req.tests[0].rep, 3);
@@ -49,6 +51,7 @@ static void limits_have_defaults(void **state)
 	(void)state;
 	assert_int_equal(request_parse(&req, text, strlen(text), NULL), 0);
 	assert_int_equal(req.memory_mib, 64);
+	assert_null(req.device);
 	assert_int_equal(req.output_bytes, 1 << 20);
 	request_release(&req);
 }

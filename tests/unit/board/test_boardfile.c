@@ -67,6 +67,7 @@ static void test_good(void **state)
 	assert_string_equal(b->console.host, "::1");
 	assert_string_equal(b->console.port, "3001");
 	assert_null(b->disabled);
+	assert_null(b->device);
 	board_file_free(b);
 }
 
@@ -97,6 +98,7 @@ static void test_refused(void **state)
 		{"{\"root\":\"/a b\"}", "/root"},
 		{"{\"root\":\"/a;reboot\"}", "/root"},
 		{"{\"memory_mib\":8}", "/memory_mib"},
+		{"{\"device\":\"mmcblk0p3\"}", "/device"},
 		{"{\"colour\":\"red\"}", "/colour"},
 		{"{\"ssh\":{\"host\":\"h\",\"key\":\"k\"}}", "/ssh"},
 		{"{\"ssh\":{\"host\":\"h\",\"host_key_file\":\"f\"}}", "/ssh/key"},

@@ -136,8 +136,9 @@ static bool skip_none(const void *arg, size_t index)
 static void test_leg_request(void **state)
 {
 	struct record *r = must_open();
-	SCOPED_JSON all = request_for_leg(&r->request, "/root", 1, true, skip_none, NULL);
-	SCOPED_JSON rest = request_for_leg(&r->request, "/root", 2, false, skip_first, NULL);
+	SCOPED_JSON all = request_for_leg(&r->request, "/root", NULL, 1, true, skip_none, NULL);
+	SCOPED_JSON rest =
+		request_for_leg(&r->request, "/root", "/dev/mmcblk0p3", 2, false, skip_first, NULL);
 	json_t *tests = json_object_get(all, "tests");
 	json_t *argv = json_object_get(json_array_get(tests, 0), "argv");
 
@@ -146,6 +147,8 @@ static void test_leg_request(void **state)
 	assert_string_equal(json_string_value(json_array_get(argv, 0)), "/root/files/" SHA);
 	assert_string_equal(json_string_value(json_array_get(argv, 1)), "x");
 	assert_int_equal(json_array_size(json_object_get(rest, "tests")), 1);
+	assert_null(json_object_get(all, "device"));
+	assert_string_equal(json_string_value(json_object_get(rest, "device")), "/dev/mmcblk0p3");
 	assert_true(json_is_true(json_object_get(all, "stop_on_oops")));
 	assert_true(json_is_false(json_object_get(rest, "stop_on_oops")));
 	assert_int_equal(json_integer_value(json_object_get(rest, "leg")), 2);
