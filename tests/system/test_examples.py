@@ -14,7 +14,7 @@ import unittest
 import farm
 
 BOARDS = os.path.join(farm.TOP, "configs/boards")
-RUNS = {"smoke.json": 4, "dio-on-real-vivt.json": 3, "demo.json": 6}
+RUNS = {"smoke.json": 4, "dio-on-real-vivt.json": 3, "demo.json": 10}
 
 
 class Examples(unittest.TestCase):
@@ -26,10 +26,12 @@ class Examples(unittest.TestCase):
         cls.farm.options = ["--board-program", "/bin/false"]
         for path in glob.glob(BOARDS + "/*.json"):
             shutil.copy(path, cls.farm.boards)
-        for machine in ("vivt", "vipt-aliasing", "armv7"):
+        emulator = os.path.join(farm.BUILD, "emulator/cohort-emu")
+        for machine in ("vivt", "vipt-aliasing", "armv7", "emu-vivt", "emu-vivt-wa", "emu-vipt"):
             directory = os.path.join(cls.farm.directory, machine)
-            subprocess.run([BOARDS + "/qemu-board", "init", directory, machine, str(farm.free_port())], check=True)
-            done = subprocess.run([BOARDS + "/qemu-board-file", BOARDS + "/qemu-board", directory], check=True, capture_output=True)
+            switch = BOARDS + ("/emu-board" if machine.startswith("emu-") else "/qemu-board")
+            subprocess.run([switch, "init", directory, machine, str(farm.free_port())], check=True, env={**os.environ, "COHORT_EMU": emulator})
+            done = subprocess.run([BOARDS + "/qemu-board-file", switch, directory], check=True, capture_output=True)
             cls.farm.add_board(json.loads(done.stdout))
         cls.farm.start()
         cls.addClassCleanup(cls.farm.stop)
@@ -50,7 +52,7 @@ class Examples(unittest.TestCase):
     def test_boards(self):
         boards = {board["name"]: board for board in self.farm.api.get("/api/v1/boards")["items"]}
         self.assertEqual(set(boards), {"sheevaplug", "nokia-n810", "beaglebone", "loopback", "qemu-vivt", "qemu-vipt-aliasing",
-                                       "qemu-armv7"})
+                                       "qemu-armv7", "emu-vivt", "emu-vivt-wa", "emu-vipt"})
         self.assertEqual({board["cache"] for board in boards.values()}, {"vivt", "vipt-aliasing", "vipt-nonaliasing", "pipt", "none"})
 
     def test_jobs(self):

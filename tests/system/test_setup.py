@@ -205,7 +205,7 @@ class Setup(Case):
         self.refused(self.script("builds", "--print"), "is not made yet: run setup/all")
 
     def test_demo_options(self):
-        self.refused(run("./demo", "--twice"), "./demo [--once] [--emulated] [--port N] [--state DIR]", status=2)
+        self.refused(run("./demo", "--twice"), "./demo [--once] [--full] [--port N] [--state DIR]", status=2)
         self.refused(run("./demo", "--port"), "--port needs a number")
         self.refused(run("./demo", "--state"), "--state needs a directory")
         for port in ("http", "0", "65536"):
