@@ -107,9 +107,9 @@ ALWAYS_INLINE struct shifted operand_immediate(struct cpu *cpu, uint32_t insn)
 	return (struct shifted){value, by ? value >> 31 : carry_of(cpu)};
 }
 
-ALWAYS_INLINE struct shifted operand_shift(struct cpu *cpu, uint32_t insn)
+ALWAYS_INLINE struct shifted operand_shift(struct cpu *cpu, uint32_t insn, unsigned kind)
 {
-	return shift_immediate(cpu->r[RM(insn)], insn >> 5 & 3, insn >> 7 & 31, carry_of(cpu));
+	return shift_immediate(cpu->r[RM(insn)], kind, insn >> 7 & 31, carry_of(cpu));
 }
 
 /* The extra cycle for the amount shows in the PC. */
@@ -119,15 +119,37 @@ ALWAYS_INLINE struct shifted operand_register(struct cpu *cpu, uint32_t insn)
 	return shift_by(cpu->r[RM(insn)], insn >> 5 & 3, cpu->r[RS(insn)] & 0xff, carry_of(cpu));
 }
 
-#define DATA(op)                                                                                   \
-	static enum exec op##_immediate(struct cpu *cpu, uint32_t insn)                            \
+/* The bits in name are known when the function is made: S, the kind of shift. */
+#define IMMEDIATE(op, name, s)                                                                     \
+	static enum exec name(struct cpu *cpu, uint32_t insn)                                      \
 	{                                                                                          \
+		insn = FIXED(insn, SET_FLAGS, s);                                                  \
 		return data(cpu, insn, op, operand_immediate(cpu, insn));                          \
-	}                                                                                          \
-	static enum exec op##_shift(struct cpu *cpu, uint32_t insn)                                \
+	}
+#define SHIFT(op, name, s, kind)                                                                   \
+	static enum exec name(struct cpu *cpu, uint32_t insn)                                      \
 	{                                                                                          \
-		return data(cpu, insn, op, operand_shift(cpu, insn));                              \
-	}                                                                                          \
+		insn = FIXED(insn, SET_FLAGS, s);                                                  \
+		return data(cpu, insn, op, operand_shift(cpu, insn, kind));                        \
+	}
+#define DATA(op)                                                                                   \
+	IMMEDIATE(op, op##_immediate, 0)                                                           \
+	IMMEDIATE(op, op##_immediate_s, SET_FLAGS)                                                 \
+	SHIFT(op, op##_lsl, 0, SHIFT_LSL)                                                          \
+	SHIFT(op, op##_lsl_s, SET_FLAGS, SHIFT_LSL)                                                \
+	SHIFT(op, op##_shift, 0, insn >> 5 & 3)                                                    \
+	SHIFT(op, op##_shift_s, SET_FLAGS, insn >> 5 & 3)                                          \
+	static enum exec op##_register(struct cpu *cpu, uint32_t insn)                             \
+	{                                                                                          \
+		struct shifted operand = operand_register(cpu, insn);                              \
+                                                                                                   \
+		return data(cpu, insn, op, operand);                                               \
+	}
+/* Tests need S: without it the pattern belongs to the system instructions. */
+#define TEST(op)                                                                                   \
+	IMMEDIATE(op, op##_immediate_s, SET_FLAGS)                                                 \
+	SHIFT(op, op##_lsl_s, SET_FLAGS, SHIFT_LSL)                                                \
+	SHIFT(op, op##_shift_s, SET_FLAGS, insn >> 5 & 3)                                          \
 	static enum exec op##_register(struct cpu *cpu, uint32_t insn)                             \
 	{                                                                                          \
 		struct shifted operand = operand_register(cpu, insn);                              \
@@ -143,27 +165,27 @@ DATA(ADD)
 DATA(ADC)
 DATA(SBC)
 DATA(RSC)
-DATA(TST)
-DATA(TEQ)
-DATA(CMP)
-DATA(CMN)
+TEST(TST)
+TEST(TEQ)
+TEST(CMP)
+TEST(CMN)
 DATA(ORR)
 DATA(MOV)
 DATA(BIC)
 DATA(MVN)
 
-/* Tests need S: without it the pattern belongs to the system instructions. */
-#define ROW(op)                                                                                    \
-	{0x0fe00000u, 0x02000000u | (op) << 21, op##_immediate},                                   \
-		{0x0fe00010u, (op) << 21, op##_shift},                                             \
-	{                                                                                          \
-		0x0fe00090u, (op) << 21 | 0x10u, op##_register                                     \
-	}
 #define TEST_ROW(op)                                                                               \
-	{0x0ff00000u, 0x02100000u | (op) << 21, op##_immediate},                                   \
-		{0x0ff00010u, (op) << 21 | SET_FLAGS, op##_shift},                                 \
+	{0x0ff00000u, 0x02000000u | (op) << 21 | SET_FLAGS, op##_immediate_s},                     \
+		{0x0ff00070u, (op) << 21 | SET_FLAGS, op##_lsl_s},                                 \
+		{0x0ff00010u, (op) << 21 | SET_FLAGS, op##_shift_s},                               \
 	{                                                                                          \
 		0x0ff00090u, (op) << 21 | SET_FLAGS | 0x10u, op##_register                         \
+	}
+#define ROW(op)                                                                                    \
+	TEST_ROW(op), {0x0ff00000u, 0x02000000u | (op) << 21, op##_immediate},                     \
+		{0x0ff00070u, (op) << 21, op##_lsl}, {0x0ff00010u, (op) << 21, op##_shift},        \
+	{                                                                                          \
+		0x0fe00090u, (op) << 21 | 0x10u, op##_register                                     \
 	}
 
 const struct arm_row arm_data_rows[] = {

@@ -29,6 +29,23 @@ arm_fn arm_unconditional_v6; /* those that ARMv6 adds */
 arm_fn arm_undefined;
 arm_fn arm_breakpoint;
 
+/* Where the next instruction is. Most follow the one before, and are found sooner by guessing that than by waiting for
+ * what a function may have stored: the barrier keeps the two apart. */
+ALWAYS_INLINE uint32_t cpu_next_pc(const struct cpu *cpu, uint32_t following)
+{
+	if (__builtin_expect(cpu->next_pc == following, 1)) {
+		__asm__("" : "+r"(following));
+		return following;
+	}
+	return cpu->next_pc;
+}
+
+/* insn, with bits that the decoder has looked at already as the constants that they are. */
+#define FIXED(insn, mask, value) (((insn) & ~(mask)) | (value))
+
+/* For functions with one word on the stack, that only mem_load32() and its like write. */
+#define ONE_WORD __attribute__((no_stack_protector))
+
 #define RN(insn) ((insn) >> 16 & 15)
 #define RD(insn) ((insn) >> 12 & 15)
 #define RS(insn) ((insn) >> 8 & 15)

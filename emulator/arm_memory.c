@@ -98,12 +98,25 @@ ALWAYS_INLINE uint32_t shifted_offset(const struct cpu *cpu, uint32_t insn)
 	        .value;
 }
 
-static enum exec load_immediate(struct cpu *cpu, uint32_t insn)
+/* The most frequent of all have functions of their own: before, no write-back, with a number up or down. */
+#define PLAIN(name, how, bits)                                                                     \
+	ONE_WORD static enum exec name(struct cpu *cpu, uint32_t insn)                             \
+	{                                                                                          \
+		return how(cpu, FIXED(insn, PRE | UP | BYTE | WRITEBACK, bits), insn & 0xfff);     \
+	}
+PLAIN(load_word_up, load_single, PRE | UP)
+PLAIN(load_word_down, load_single, PRE)
+PLAIN(load_byte_up, load_single, PRE | UP | BYTE)
+PLAIN(store_word_up, store_single, PRE | UP)
+PLAIN(store_word_down, store_single, PRE)
+PLAIN(store_byte_up, store_single, PRE | UP | BYTE)
+
+ONE_WORD static enum exec load_immediate(struct cpu *cpu, uint32_t insn)
 {
 	return load_single(cpu, insn, insn & 0xfff);
 }
 
-static enum exec load_register(struct cpu *cpu, uint32_t insn)
+ONE_WORD static enum exec load_register(struct cpu *cpu, uint32_t insn)
 {
 	return load_single(cpu, insn, shifted_offset(cpu, insn));
 }
@@ -134,7 +147,7 @@ ALWAYS_INLINE struct place place_of_extra(const struct cpu *cpu, uint32_t insn)
 	return place_of(cpu, insn, offset);
 }
 
-static enum exec load_extra(struct cpu *cpu, uint32_t insn)
+ONE_WORD static enum exec load_extra(struct cpu *cpu, uint32_t insn)
 {
 	struct place place = place_of_extra(cpu, insn);
 	bool is_half = insn & 0x20;
@@ -296,11 +309,24 @@ static enum exec load_block(struct cpu *cpu, uint32_t insn)
 }
 
 const struct arm_row arm_memory_rows[] = {
-	{0x0fb000f0, 0x01000090, swap},           {0x0e1000f0, 0x000000b0, store_half},
-	{0x0e1000f0, 0x000000d0, load_double},    {0x0e1000f0, 0x000000f0, store_double},
-	{0x0e1000f0, 0x001000b0, load_extra},     {0x0e1000f0, 0x001000d0, load_extra},
-	{0x0e1000f0, 0x001000f0, load_extra},     {0x0e100000, 0x04000000, store_immediate},
-	{0x0e100000, 0x04100000, load_immediate}, {0x0e100010, 0x06000000, store_register},
-	{0x0e100010, 0x06100000, load_register},  {0x0e100000, 0x08000000, store_block},
-	{0x0e100000, 0x08100000, load_block},     {0, 0, NULL},
+	{0x0fb000f0, 0x01000090, swap},
+	{0x0e1000f0, 0x000000b0, store_half},
+	{0x0e1000f0, 0x000000d0, load_double},
+	{0x0e1000f0, 0x000000f0, store_double},
+	{0x0e1000f0, 0x001000b0, load_extra},
+	{0x0e1000f0, 0x001000d0, load_extra},
+	{0x0e1000f0, 0x001000f0, load_extra},
+	{0x0ff00000, 0x05800000, store_word_up},
+	{0x0ff00000, 0x05000000, store_word_down},
+	{0x0ff00000, 0x05c00000, store_byte_up},
+	{0x0ff00000, 0x05900000, load_word_up},
+	{0x0ff00000, 0x05100000, load_word_down},
+	{0x0ff00000, 0x05d00000, load_byte_up},
+	{0x0e100000, 0x04000000, store_immediate},
+	{0x0e100000, 0x04100000, load_immediate},
+	{0x0e100010, 0x06000000, store_register},
+	{0x0e100010, 0x06100000, load_register},
+	{0x0e100000, 0x08000000, store_block},
+	{0x0e100000, 0x08100000, load_block},
+	{0, 0, NULL},
 };

@@ -139,7 +139,7 @@ enum exec arm_undefined(struct cpu *cpu, uint32_t insn)
 	return EXEC_UNDEFINED;
 }
 
-enum exec arm_unconditional(struct cpu *cpu, uint32_t insn)
+__attribute__((noinline)) enum exec arm_unconditional(struct cpu *cpu, uint32_t insn)
 {
 	if ((insn & 0x0e000000) == 0x0a000000) { /* BLX; bit 24 is bit 1 of the target */
 		int32_t offset = (int32_t)(insn << 8) >> 6;
@@ -196,18 +196,34 @@ void arm_init(struct cpu *cpu)
 	cpu->arm_table = table;
 }
 
-enum exec arm_step(struct cpu *cpu)
+__attribute__((noinline)) enum exec arm_run(struct cpu *cpu)
 {
 	struct mem *mem = cpu->mem;
+	arm_fn *const *table = cpu->arm_table;
+	uint64_t count = cpu->count;
 	uint32_t pc = cpu->pc;
-	uint32_t insn;
 
-	if ((pc & ~31u) != mem->fetch_line && !mem_fetch_line(mem, pc, cpu->user_shift))
-		return EXEC_PREFETCH_ABORT;
-	insn = host_read(mem->fetch_bytes + (pc & 28), 4);
-	cpu->r[15] = pc + 8;
-	cpu->next_pc = pc + 4;
-	if (insn >> 28 != 14 && !(cpu_conditions[insn >> 28] >> (cpu->cpsr >> 28) & 1))
-		return insn >> 28 == 15 ? arm_unconditional(cpu, insn) : EXEC_OK;
-	return cpu->arm_table[(insn >> 16 & 0xff0) | (insn >> 4 & 0xf)](cpu, insn);
+	do {
+		enum exec result = EXEC_OK;
+		uint32_t insn;
+
+		cpu->pc = pc;
+		if (__builtin_expect(!mem_fetch(mem, pc, cpu->user_shift), 0)) {
+			cpu->count = count + 1;
+			return EXEC_PREFETCH_ABORT;
+		}
+		insn = host_read(mem->fetch_bytes + (pc & 28), 4);
+		cpu->r[15] = pc + 8;
+		cpu->next_pc = pc + 4;
+		if (insn >> 28 == 14 || (cpu_conditions[insn >> 28] >> (cpu->cpsr >> 28) & 1))
+			result = table[(insn >> 16 & 0xff0) | (insn >> 4 & 0xf)](cpu, insn);
+		else if (insn >> 28 == 15)
+			result = arm_unconditional(cpu, insn);
+		cpu->count = ++count; /* nobody else changes it */
+		if (__builtin_expect(result != EXEC_OK, 0))
+			return result;
+		pc = cpu_next_pc(cpu, pc + 4);
+	} while (count < cpu->run_until && !cpu->attention);
+	cpu->pc = pc;
+	return EXEC_OK;
 }

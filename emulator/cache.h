@@ -124,14 +124,20 @@ static inline uint32_t cache_set(const struct cache *cache, uint32_t mva, uint32
 	return cache_set_address(cache, mva, pa) / CACHE_LINE & (cache->sets - 1);
 }
 
-static inline uint32_t cache_find(struct cache *cache, uint32_t mva, uint32_t pa)
+/* The line that holds this address if it is the one that was hit last in its set, or CACHE_MISS. */
+static inline uint32_t cache_find_last(const struct cache *cache, uint32_t mva, uint32_t pa)
 {
 	uint32_t set = cache_set(cache, mva, pa);
 	uint32_t line = set * cache->config.ways + cache->last_way[set];
 
-	if (__builtin_expect(cache->tag[line] == cache_tag(cache, mva, pa), 1))
-		return line;
-	return cache_search(cache, mva, pa);
+	return cache->tag[line] == cache_tag(cache, mva, pa) ? line : CACHE_MISS;
+}
+
+static inline uint32_t cache_find(struct cache *cache, uint32_t mva, uint32_t pa)
+{
+	uint32_t line = cache_find_last(cache, mva, pa);
+
+	return __builtin_expect(line != CACHE_MISS, 1) ? line : cache_search(cache, mva, pa);
 }
 
 static inline uint8_t *cache_bytes(const struct cache *cache, uint32_t line)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Bit n of a row: the condition holds for NZCV == n. NV (15) never does; in ARM state it means
- * "another instruction", which arm_step() looks at when the condition failed. */
+ * "another instruction", which arm_run() looks at when the condition failed. */
 const uint16_t cpu_conditions[16] = {
 	0xf0f0, 0x0f0f, 0xcccc, 0x3333, /* EQ NE CS CC */
 	0xff00, 0x00ff, 0xaaaa, 0x5555, /* MI PL VS VC */
@@ -94,6 +94,7 @@ bool cpu_set_cpsr(struct cpu *cpu, uint32_t value)
 		mem_fetch_forget(cpu->mem); /* permissions differ */
 	}
 	cpu->cpsr = value;
+	cpu->attention = true;
 	return true;
 }
 
@@ -139,13 +140,13 @@ enum exec cpu_stop(struct cpu *cpu, const char *fmt, ...)
 
 void cpu_branch_exchange(struct cpu *cpu, uint32_t target)
 {
-	if (target & 1) {
-		cpu->cpsr |= PSR_T;
-		cpu->next_pc = target & ~1u;
-	} else {
-		cpu->cpsr &= ~PSR_T;
-		cpu->next_pc = target & ~3u;
+	uint32_t thumb = target & 1 ? PSR_T : 0;
+
+	if ((cpu->cpsr & PSR_T) != thumb) {
+		cpu->cpsr ^= PSR_T;
+		cpu->attention = true;
 	}
+	cpu->next_pc = target & (thumb ? ~1u : ~3u);
 }
 
 void cpu_poke(struct cpu *cpu)
@@ -157,6 +158,7 @@ void cpu_set_line(struct cpu *cpu, enum cpu_line line, bool level)
 {
 	if (level) {
 		cpu->lines |= (uint32_t)line;
+		cpu->attention = true;
 		cpu->waiting = false;
 	} else {
 		cpu->lines &= ~(uint32_t)line;
@@ -168,15 +170,15 @@ enum exec cpu_run(struct cpu *cpu)
 	while (cpu->count < cpu->run_until) {
 		enum exec result;
 
+		cpu->attention = false;
 		if (cpu->lines && cpu_interrupt(cpu))
 			continue;
-		result = cpu->cpsr & PSR_T ? thumb_step(cpu) : arm_step(cpu);
-		cpu->count++;
-		if (result != EXEC_OK) {
-			if (result >= EXEC_HALT)
-				return result;
-			cpu_exception(cpu, result);
-		}
+		result = cpu->cpsr & PSR_T ? thumb_run(cpu) : arm_run(cpu);
+		if (result == EXEC_OK)
+			continue;
+		if (result >= EXEC_HALT)
+			return result;
+		cpu_exception(cpu, result);
 		cpu->pc = cpu->next_pc;
 	}
 	return EXEC_OK;

@@ -67,10 +67,11 @@ struct cpu {
 	uint32_t cpsr;       /* change the mode by cpu_set_cpsr() only */
 	uint32_t user_shift; /* 2 in user mode, else 0: which permissions a plain access needs */
 	uint32_t lines;      /* asserted interrupt inputs, enum cpu_line */
-	uint64_t count;      /* instructions since reset */
-	uint64_t run_until;  /* cpu_run() returns when count gets there */
-	bool waiting;        /* in WFI: no line asserted since */
-	struct mem *mem;     /* borrowed */
+	bool attention;     /* an interrupt may be due, or the state has changed to or from Thumb */
+	uint64_t count;     /* instructions since reset */
+	uint64_t run_until; /* cpu_run() returns when count gets there */
+	bool waiting;       /* in WFI: no line asserted since */
+	struct mem *mem;    /* borrowed */
 	uint32_t spsr[BANKS];
 	uint32_t bank_sp_lr[BANKS][2]; /* r13, r14 of the modes that do not run */
 	uint32_t bank_low[2][5];       /* r8-r12: [0] all modes but FIQ, [1] FIQ */
@@ -134,9 +135,10 @@ enum exec cpu_change_state(struct cpu *cpu, uint32_t aif, uint32_t imod, bool to
 /* SETEND. */
 enum exec cpu_set_endian(struct cpu *cpu, bool big);
 
-/* One instruction at cpu->pc. Sets next_pc, and registers if EXEC_OK. */
-enum exec arm_step(struct cpu *cpu);
-enum exec thumb_step(struct cpu *cpu);
+/* Run instructions from cpu->pc on, at least one, as long as nothing asks for attention and count is below
+ * run_until. EXEC_OK, or how the one at cpu->pc ended; that is counted, too. */
+enum exec arm_run(struct cpu *cpu);
+enum exec thumb_run(struct cpu *cpu);
 
 /* Fill the tables that the steps decode by (more than once is fine) and choose the core's. */
 void arm_init(struct cpu *cpu);

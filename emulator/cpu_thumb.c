@@ -563,16 +563,31 @@ void thumb_init(struct cpu *cpu)
 	cpu->thumb_table = table;
 }
 
-enum exec thumb_step(struct cpu *cpu)
+__attribute__((noinline)) enum exec thumb_run(struct cpu *cpu)
 {
 	struct mem *mem = cpu->mem;
+	arm_fn *const *table = cpu->thumb_table;
+	uint64_t count = cpu->count;
 	uint32_t pc = cpu->pc;
-	uint32_t insn;
 
-	if ((pc & ~31u) != mem->fetch_line && !mem_fetch_line(mem, pc, cpu->user_shift))
-		return EXEC_PREFETCH_ABORT;
-	insn = host_read(mem->fetch_bytes + (pc & 30), 2);
-	cpu->r[15] = pc + 4;
-	cpu->next_pc = pc + 2;
-	return cpu->thumb_table[insn >> 6](cpu, insn);
+	do {
+		enum exec result;
+		uint32_t insn;
+
+		cpu->pc = pc;
+		if (__builtin_expect(!mem_fetch(mem, pc, cpu->user_shift), 0)) {
+			cpu->count = count + 1;
+			return EXEC_PREFETCH_ABORT;
+		}
+		insn = host_read(mem->fetch_bytes + (pc & 30), 2);
+		cpu->r[15] = pc + 4;
+		cpu->next_pc = pc + 2;
+		result = table[insn >> 6](cpu, insn);
+		cpu->count = ++count; /* nobody else changes it */
+		if (__builtin_expect(result != EXEC_OK, 0))
+			return result;
+		pc = cpu_next_pc(cpu, pc + 2);
+	} while (count < cpu->run_until && !cpu->attention);
+	cpu->pc = pc;
+	return EXEC_OK;
 }

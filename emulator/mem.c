@@ -17,17 +17,40 @@ void mem_init(struct mem *mem, struct bus *bus, struct cache *d, struct cache *i
 	mem->d = d;
 	mem->i = i;
 	mem->fetch_line = FETCH_NONE;
+	mem->fetch_age = 1; /* the memos are of age 0 */
 	mmu_init(&mem->mmu, bus);
 }
 
 void mem_trace(struct mem *mem, const struct cpu *cpu, struct trace *trace)
 {
 	mem->trace = trace;
+	mem_fetch_forget(mem);
 	if (mem->d)
 		mem->d->trace = trace;
 	bus_trace(mem->bus, trace);
 	mem_fetch_forget(mem);
 	trace_attach(trace, cpu, mem);
+}
+
+/* What most accesses are: aligned, translated and allowed, nobody following, and to RAM that is not cached or
+ * to the line that was hit last in its set. These are done in the functions that the core calls, which
+ * then need no stack; all others by the slow ones. NULL: slow. */
+ALWAYS_INLINE const struct tlb_entry *quick_entry(const struct mem *mem, uint32_t va, uint32_t need,
+                                                  unsigned bytes)
+{
+	uint32_t mva = mmu_mva(&mem->mmu, va);
+	const struct tlb_entry *entry = &mem->mmu.tlb[(mva >> 10) % TLB_SIZE];
+
+	if (__builtin_expect(!(va & (bytes - 1)) && entry->tag == mva >> 10 &&
+	                             (entry->allow & need) && entry->host && !mem->trace,
+	                     1))
+		return entry;
+	return NULL;
+}
+
+ALWAYS_INLINE uint32_t quick_line(const struct mem *mem, const struct tlb_entry *entry, uint32_t va)
+{
+	return cache_find_last(mem->d, mmu_mva(&mem->mmu, va), entry->pa | (va & 0x3ff));
 }
 
 /* The same code with and without a trace, so that the one without has nothing of it. */
@@ -68,18 +91,32 @@ ALWAYS_INLINE bool load_how(struct mem *mem, uint32_t va, uint32_t shift, unsign
 	return true;
 }
 
-static __attribute__((noinline)) bool load_traced(struct mem *mem, uint32_t va, uint32_t shift,
+static __attribute__((noinline)) bool load_slowly(struct mem *mem, uint32_t va, uint32_t shift,
                                                   unsigned bytes, uint32_t *value)
 {
-	return load_how(mem, va, shift, bytes, value, true);
+	if (mem->trace)
+		return load_how(mem, va, shift, bytes, value, true);
+	return load_how(mem, va, shift, bytes, value, false);
 }
 
 ALWAYS_INLINE bool load(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,
                         uint32_t *value)
 {
-	if (__builtin_expect(mem->trace != NULL, 0))
-		return load_traced(mem, va, shift, bytes, value);
-	return load_how(mem, va, shift, bytes, value, false);
+	const struct tlb_entry *entry = quick_entry(mem, va, ALLOW_READ << shift, bytes);
+	uint32_t line;
+
+	if (!entry)
+		return load_slowly(mem, va, shift, bytes, value);
+	if (!mem->d || !(entry->attr & TLB_DCACHED)) {
+		*value = host_read(entry->host + (va & 0x3ff), bytes);
+		return true;
+	}
+	line = quick_line(mem, entry, va);
+	if (line == CACHE_MISS)
+		return load_slowly(mem, va, shift, bytes, value);
+	mem->d->stats.hits++;
+	*value = host_read(cache_bytes(mem->d, line) + (va & (CACHE_LINE - 1)), bytes);
+	return true;
 }
 
 /* A store to a cacheable page: into the line when it hits. Memory gets it too unless the page is
@@ -142,18 +179,33 @@ ALWAYS_INLINE bool store_how(struct mem *mem, uint32_t va, uint32_t shift, unsig
 	return true;
 }
 
-static __attribute__((noinline)) bool store_traced(struct mem *mem, uint32_t va, uint32_t shift,
+static __attribute__((noinline)) bool store_slowly(struct mem *mem, uint32_t va, uint32_t shift,
                                                    unsigned bytes, uint32_t value)
 {
-	return store_how(mem, va, shift, bytes, value, true);
+	if (mem->trace)
+		return store_how(mem, va, shift, bytes, value, true);
+	return store_how(mem, va, shift, bytes, value, false);
 }
 
 ALWAYS_INLINE bool store(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,
                          uint32_t value)
 {
-	if (__builtin_expect(mem->trace != NULL, 0))
-		return store_traced(mem, va, shift, bytes, value);
-	return store_how(mem, va, shift, bytes, value, false);
+	const struct tlb_entry *entry = quick_entry(mem, va, ALLOW_WRITE << shift, bytes);
+	uint32_t line;
+
+	if (!entry)
+		return store_slowly(mem, va, shift, bytes, value);
+	if (!mem->d || !(entry->attr & TLB_DCACHED)) {
+		host_write(entry->host + (va & 0x3ff), bytes, value);
+		return true;
+	}
+	line = quick_line(mem, entry, va);
+	if (line == CACHE_MISS || !(entry->attr & TLB_WRITEBACK))
+		return store_slowly(mem, va, shift, bytes, value);
+	mem->d->stats.hits++;
+	host_write(cache_bytes(mem->d, line) + (va & (CACHE_LINE - 1)), bytes, value);
+	cache_mark_dirty(mem->d, line, va);
+	return true;
 }
 
 bool mem_load8(struct mem *mem, uint32_t va, uint32_t shift, uint32_t *value)
@@ -189,7 +241,8 @@ bool mem_store32(struct mem *mem, uint32_t va, uint32_t shift, uint32_t value)
 /* A line that is all right is fetched from as ever, until somebody stores to its bytes elsewhere. Of
  * another one the trace wants each instruction, so that data beside code is not taken for it: without
  * a fetch line the next instruction asks again. Bits 1:0 of a pc in ARM state are 0, so halves will do. */
-static void fetch_traced(struct mem *mem, uint32_t pc, uint32_t pa, uint32_t line)
+static __attribute__((noinline)) void fetch_traced(struct mem *mem, uint32_t pc, uint32_t pa,
+                                                   uint32_t line)
 {
 	unsigned bytes = pc & 2 ? 2 : 4;
 
@@ -201,15 +254,25 @@ static void fetch_traced(struct mem *mem, uint32_t pc, uint32_t pa, uint32_t lin
 	            host_read(mem->fetch_bytes + (pc & 30), bytes));
 }
 
+/* Remember the current fetch line. */
+static void remember(struct mem *mem, uint64_t *hits)
+{
+	uint32_t pc = mem->fetch_line;
+
+	mem->fetch_memo[pc >> 5 & (FETCH_MEMO - 1)] =
+		(struct fetch_memo){mem_fetch_key(mem, pc), mem->fetch_bytes, hits};
+}
+
 bool mem_fetch_line(struct mem *mem, uint32_t pc, uint32_t shift)
 {
+	uint64_t *hits = &mem->uncached_fetches;
 	uint32_t mva = mmu_mva(&mem->mmu, pc & ~(CACHE_LINE - 1));
 	uint32_t line = CACHE_MISS;
 	const struct tlb_entry *entry;
 	uint32_t pa;
 
 	entry = mmu_find(&mem->mmu, mva, ALLOW_EXECUTE << shift, &mem->fetch_fault);
-	mem_fetch_forget(mem);
+	mem->fetch_line = FETCH_NONE;
 	if (!entry) {
 		mem->ifsr = mem->fetch_fault.status;
 		return false;
@@ -223,11 +286,13 @@ bool mem_fetch_line(struct mem *mem, uint32_t pc, uint32_t shift)
 	if (mem->i && (entry->attr & TLB_ICACHED)) {
 		line = cache_find(mem->i, mva, pa);
 		if (line == CACHE_MISS) {
+			mem_fetch_forget(mem); /* what was in that way */
 			line = cache_fill(mem->i, mva, pa);
 			mem->i->stats.misses++;
 		} else {
 			mem->i->stats.hits++;
 		}
+		hits = &mem->i->stats.hits;
 		mem->fetch_bytes = cache_bytes(mem->i, line);
 	} else {
 		mem->fetch_bytes = entry->host + (mva & 0x3ff);
@@ -235,6 +300,8 @@ bool mem_fetch_line(struct mem *mem, uint32_t pc, uint32_t shift)
 	mem->fetch_line = pc & ~(CACHE_LINE - 1);
 	if (__builtin_expect(mem->trace != NULL, 0))
 		fetch_traced(mem, pc, pa, line);
+	else
+		remember(mem, hits);
 	return true;
 }
 

@@ -12,6 +12,15 @@ struct cpu;
 struct trace;
 struct snap;
 
+#define FETCH_MEMO 64u
+
+/* A line that was fetched from lately. */
+struct fetch_memo {
+	uint64_t key; /* mem_fetch_key() */
+	const uint8_t *bytes;
+	uint64_t *hits; /* to count in */
+};
+
 struct mem {
 	struct bus *bus;            /* borrowed */
 	struct cache *d;            /* NULL: no D-cache, memory is coherent */
@@ -19,8 +28,11 @@ struct mem {
 	struct trace *trace;        /* mem_trace(); NULL: none */
 	uint32_t fetch_line;        /* virtual line whose words are below, or FETCH_NONE */
 	const uint8_t *fetch_bytes; /* 32 bytes: in the I-cache, or in RAM */
-	uint32_t fetch_pa;          /* where these are in memory; with a trace only */
-	struct fault data_fault;    /* of the access that failed last */
+	uint64_t fetch_age;         /* memos of another age are void */
+	uint64_t uncached_fetches;
+	struct fetch_memo fetch_memo[FETCH_MEMO]; /* by address; none while a trace follows */
+	uint32_t fetch_pa;                        /* where these are in memory; with a trace only */
+	struct fault data_fault;                  /* of the access that failed last */
 	struct fault fetch_fault;
 	uint32_t dfsr, ifsr, far; /* what CP15 shows */
 	uint32_t cache_type;      /* likewise; set by who made the caches */
@@ -69,6 +81,29 @@ bool mem_fetch_line(struct mem *mem, uint32_t pc, uint32_t shift);
 static inline void mem_fetch_forget(struct mem *mem)
 {
 	mem->fetch_line = FETCH_NONE;
+	mem->fetch_age++;
+}
+
+static inline uint64_t mem_fetch_key(const struct mem *mem, uint32_t pc)
+{
+	return mem->fetch_age << 27 | pc >> 5;
+}
+
+/* Make the line of pc the current fetch line, as mem_fetch_line(), which is asked only when this is neither the
+ * current one nor one of late. */
+static inline bool mem_fetch(struct mem *mem, uint32_t pc, uint32_t shift)
+{
+	const struct fetch_memo *memo;
+
+	if (__builtin_expect((pc & ~31u) == mem->fetch_line, 1))
+		return true;
+	memo = &mem->fetch_memo[pc >> 5 & (FETCH_MEMO - 1)];
+	if (__builtin_expect(memo->key != mem_fetch_key(mem, pc), 0))
+		return mem_fetch_line(mem, pc, shift);
+	mem->fetch_line = pc & ~31u;
+	mem->fetch_bytes = memo->bytes;
+	++*memo->hits;
+	return true;
 }
 
 /* Maintenance, as a core asks for it: nothing without that cache. By virtual address of a line, or of
