@@ -95,11 +95,16 @@ static enum exec immediate_to_status(struct cpu *cpu, uint32_t insn)
 	return write_status(cpu, insn, rotate_right(insn & 0xff, insn >> 7 & 0x1e));
 }
 
-/* CP14. Of the debug unit there is its ID, which says that it can do nothing; Linux on ARMv6 reads it. */
+/* CP14. Of the debug unit there are its ID and its status, which say that it can do nothing and keep nothing:
+ * Linux on ARMv6 looks at both. */
 static enum exec debug_register(struct cpu *cpu, struct cp15_op op, bool is_read, unsigned rd)
 {
-	if (!cpu->v6 || !is_read || rd == 15 || op.opc1 || op.crn || op.crm || op.opc2)
+	bool status = op.crm == 1;
+
+	if (!cpu->v6 || cpu->user_shift || rd == 15 || op.opc1 || op.crn || op.crm > 1 || op.opc2)
 		return EXEC_UNDEFINED;
+	if (!is_read)
+		return status ? EXEC_OK : EXEC_UNDEFINED;
 	cpu->r[rd] = 0;
 	return EXEC_OK;
 }
