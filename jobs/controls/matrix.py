@@ -15,8 +15,9 @@ LEGEND = (
     ("F", "cures what the stock kernel fails"),
     ("D", "should cure it, and does not"),
     ("s", "fails as on the stock kernel"),
-    ("-", "skipped, inconclusive or not run"),
+    ("-", "skipped or inconclusive"),
     (".", "passes"),
+    (" ", "not run"),
 )
 BROKEN = ("fail", "error", "missing")  # an error where the stock kernel has none: the control killed the test
 
@@ -101,6 +102,8 @@ def verdict_of(said, kills, fixes, failures):
 
 def letter(control, cache, stock, observed, test):
     """The place of a test in the grid."""
+    if test not in observed["tests"]:
+        return " "
     expected = (control or {"expected": {}})["expected"].get(cache) or {"kills": [], "passes": []}
     results = [result for (name, _), result in places(observed, test).items()]
     failures = {place for place in new_failures(stock, observed) if place[0] == test}
@@ -124,6 +127,7 @@ def grid(board, observations, controls, tests):
     """Lines of text: a row a test, a column a control."""
     columns = [(name, observation) for name, observation in observations.items() if observation["board"] == board]
     heads = ["stock" if name == "stock" else next(c["id"] for c in controls if c["name"] == name) for name, _ in columns]
+    tests = [test for test in tests if any(test in observation["tests"] for _, observation in columns)]
     width = max(map(len, tests), default=0)
     lines = [" " * width + "".join(f" {head:>{max(4, len(head))}}" for head in heads)]
     for test in tests:
