@@ -399,6 +399,8 @@ static int apply_core(struct options *options, struct err *err)
 	if (v6 && options->kind_given && machine->d.kind == CACHE_VIVT)
 		return err_set(err, ERR_INVALID, "--cpu %s has no cache of --mode vivt",
 		               cpu_model_name(machine->cpu));
+	if (v6) /* their manuals say so; the ARM926's does not */
+		machine->d.invalid_first = machine->i.invalid_first = true;
 	if (v6 && !options->kind_given)
 		machine->d.kind = machine->i.kind = CACHE_VIPT;
 	if (!machine->d.bytes)

@@ -16,7 +16,7 @@ const char options_help[] =
 	"  --dcache KIB[,WAYS]     size and ways of the D-cache (16,4; arm1136 32,4, arm1176 64,4)\n"
 	"  --icache KIB[,WAYS]     and of the I-cache (likewise)\n"
 	"  --replacement random|round-robin   which way a miss takes (random)\n"
-	"  --invalid-first         a way without a line before any other\n"
+	"  --invalid-first         a way without a line before any other; ARMv6 cores always do that\n"
 	"  --write-allocate        a store that misses fills a line\n"
 	"  --seed N                of replacement and of the guest's random numbers (1)\n"
 	"  --mips N                instructions that make a microsecond of guest time (100)\n"

@@ -16,7 +16,7 @@ struct preset {
 
 /* Where from: boot logs of such boards, device trees, the core's manual, the kernel; "memory": nobody looked it up. That
  * all but the "-wa" ones allocate on read misses only is from the cores' manuals. ARM's cores choose a way at random unless
- * SCTLR.RR is set, which Linux leaves alone. */
+ * SCTLR.RR is set, which Linux leaves alone; the ARMv6 ones take an invalid way first. */
 static const struct preset presets[] = {
 	{"arm926-8k", CPU_ARM926, 8, 4, 8, 4, REPLACE_RANDOM, false, "AT91SAM9260 (log)"},
 	{"arm926-16k", CPU_ARM926, 16, 4, 16, 4, REPLACE_RANDOM, false,
