@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define VIRTIO_X 0x10200000u
 #define SMC_X    0x10300000u
 
-enum what { READ, WRITE, POKE, READY, TIME, WHATS };
+enum what { READ, WRITE, POKE, READY, TIME, KINDS };
 
 struct rig {
 	struct bus *bus;
@@ -161,7 +161,7 @@ static void run_step(struct rig *rig, const uint8_t *step)
 	uint32_t value;
 
 	memcpy(&value, step + 4, sizeof(value));
-	switch ((enum what)((step[0] & 0x3f) % WHATS)) {
+	switch ((enum what)((step[0] & 0x3f) % KINDS)) {
 	case READ:
 		(void)bus_read(rig->bus, base + offset, bytes);
 		break;
@@ -175,7 +175,7 @@ static void run_step(struct rig *rig, const uint8_t *step)
 		make_ready(rig, base);
 		break;
 	case TIME:
-	case WHATS:
+	case KINDS:
 		rig->cpu.count += value & 0xffff;
 		rig->frames += step[2] & 3;
 		break;

@@ -18,7 +18,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum what { KERNEL, TREE, INITRAMFS, SNAPSHOT, WHATS };
+enum what { KERNEL, TREE, INITRAMFS, SNAPSHOT, KINDS };
 
 struct file {
 	int fd;
@@ -33,7 +33,7 @@ static void make_file(struct file *file, const void *bytes, size_t len)
 		abort();
 }
 
-static void make_good(struct file files[WHATS])
+static void make_good(struct file files[KINDS])
 {
 	static const uint8_t kernel[256];
 	uint8_t tree[2048];
@@ -87,8 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct board_links links = {.console = console_new(-1, STDOUT_FILENO),
 	                            .nic = BOARD_VIRTIO_NET};
-	enum what what = size ? (enum what)(data[0] % WHATS) : KERNEL;
-	struct file files[WHATS];
+	enum what what = size ? (enum what)(data[0] % KINDS) : KERNEL;
+	struct file files[KINDS];
 	struct load_request request = {.append = "console", .seed = size, .links = &links};
 	struct err err = {0};
 	int status;
@@ -104,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (status < 0 && !err.text[0])
 		abort();
 	console_free(links.console);
-	for (unsigned n = 0; n < WHATS; n++)
+	for (unsigned n = 0; n < KINDS; n++)
 		(void)close(files[n].fd);
 	return 0;
 }
