@@ -304,14 +304,3 @@ int remote_run(struct ctx *ctx, const struct remote_ops *ops)
 	}
 	return run_children(ctx);
 }
-
-#define USER_WRITES (1U << USER_ABSENT | 1U << USER_DIRTY)
-
-const struct variant remote_variants[REMOTE_VARIANTS] = {
-	[REMOTE_READ] = {"read", KIND_CONTRACT, USER_WRITES, KERNEL_ALL, DELTA_ALL},
-	[REMOTE_WRITE] = {"write", KIND_CONTRACT, USER_ALL, KERNEL_ALL, DELTA_ALL},
-	[REMOTE_WORDS] = {"words", KIND_CONTRACT, USER_ALL, KERNEL_ALL, DELTA_ALL},
-	[REMOTE_CHILD_READ] = {"child,read", KIND_CONTRACT, USER_WRITES, KERNEL_ALL, 0},
-	[REMOTE_CHILD_WRITE] = {"child,write", KIND_CONTRACT, USER_ALL, KERNEL_ALL, 0},
-	[REMOTE_CHILD_WORDS] = {"child,words", KIND_CONTRACT, USER_ALL, KERNEL_ALL, 0},
-};

@@ -30,7 +30,18 @@ enum {
 	REMOTE_VARIANTS,
 };
 
-extern const struct variant remote_variants[REMOTE_VARIANTS];
+#define REMOTE_STORES (1U << USER_ABSENT | 1U << USER_DIRTY)
+
+/* Their rows; write_kind is that of the variants that write. */
+/* clang-format off */
+#define REMOTE_ROWS(write_kind) \
+	[REMOTE_READ] = {"read", KIND_CONTRACT, REMOTE_STORES, KERNEL_ALL, DELTA_ALL}, \
+	[REMOTE_WRITE] = {"write", write_kind, USER_ALL, KERNEL_ALL, DELTA_ALL}, \
+	[REMOTE_WORDS] = {"words", write_kind, USER_ALL, KERNEL_ALL, DELTA_ALL}, \
+	[REMOTE_CHILD_READ] = {"child,read", KIND_CONTRACT, REMOTE_STORES, KERNEL_ALL, 0}, \
+	[REMOTE_CHILD_WRITE] = {"child,write", write_kind, USER_ALL, KERNEL_ALL, 0}, \
+	[REMOTE_CHILD_WORDS] = {"child,words", write_kind, USER_ALL, KERNEL_ALL, 0}
+/* clang-format on */
 
 /* Run all of them. Returns 0, or -1 when the test cannot go on. */
 int remote_run(struct ctx *ctx, const struct remote_ops *ops);

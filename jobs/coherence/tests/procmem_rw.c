@@ -34,6 +34,10 @@ static int run(struct ctx *ctx)
 	return remote_run(ctx, &ops);
 }
 
+static const struct variant variants[REMOTE_VARIANTS] = {
+	REMOTE_ROWS(KIND_CONTRACT),
+};
+
 const struct test test_procmem_rw = {
 	.name = "procmem-rw",
 	.description =
@@ -45,7 +49,7 @@ const struct test test_procmem_rw = {
 	.needs = NEED_ROOT | NEED_PAGEMAP,
 	.time_limit_s = 60,
 	.iterations = 1,
-	.variants = remote_variants,
+	.variants = variants,
 	.variant_count = REMOTE_VARIANTS,
 	.run = run,
 };
