@@ -16,9 +16,9 @@ static void *slots;
 
 static int base(struct ctx *ctx, struct target *target)
 {
-	(void)ctx;
 	pattern_store(target->alias, &target->base);
-	return 0;
+	/* A hole: unmapping something there at the time of the act would flush all of a cache that aliases. */
+	return munmap(target->va, PAGE_BYTES) < 0 ? ctx_error(ctx, "munmap") : 0;
 }
 
 static int aim(struct ctx *ctx, struct target *target, const struct cell *cell)
