@@ -13,7 +13,7 @@ import farm
 from emulate import EMULATOR, Emulated
 
 # Stock 6.1 really fails here on VIVT; jobs/coherence/README.md says why.
-KNOWN = ("write-mmap trunc,u=dirty,", "mmap-write-read ext2,direct,u=absent,k=clean,",
+KNOWN = ("write-mmap trunc,u=dirty,", "write-mmap hole,u=dirty,", "mmap-write-read ext2,direct,u=absent,k=clean,",
          "mmap-write-read ext2,direct,u=dirty,k=clean,", "write-mmap private,")
 
 # One or two of each group; the rest of the suite runs through the farm (jobs/controls/kill-matrix).

@@ -5,11 +5,14 @@
  * nor be written back over the kernel's words later. Variants: how much is written (whole
  * pages down to one word inside a half-line), the mapping made only after the write, a
  * truncate that zeroes the tail of the page, an append, and a private mapping, which the
- * kernel does not promise anything for. */
+ * kernel does not promise anything for. ext2 and ramfs write by the generic code, tmpfs by its own. */
 #include "ext2.h"
 #include "pool.h"
+#include "ramfs.h"
 #include "tests.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -20,10 +23,15 @@ enum {
 	VARIANT_4,
 	VARIANT_FIRST,
 	VARIANT_TRUNC,
+	VARIANT_HOLE,
 	VARIANT_APPEND,
 	VARIANT_PRIVATE,
 	VARIANT_EXT2_4096,
 	VARIANT_EXT2_4,
+	VARIANT_EXT2_TRUNC,
+	VARIANT_EXT2_APPEND,
+	VARIANT_RAMFS_4096,
+	VARIANT_RAMFS_4,
 	VARIANTS,
 };
 
@@ -34,11 +42,14 @@ enum {
 static const struct span {
 	uint16_t offset, length;
 } spans[VARIANTS] = {
-	[VARIANT_4096] = {0, PAGE_BYTES},      [VARIANT_512] = {1024, 512},
-	[VARIANT_16] = {MIDDLE + 16, 16},      [VARIANT_4] = {MIDDLE + 36, 4},
-	[VARIANT_FIRST] = {0, PAGE_BYTES},     [VARIANT_TRUNC] = {MIDDLE, MIDDLE},
-	[VARIANT_APPEND] = {MIDDLE, MIDDLE},   [VARIANT_PRIVATE] = {0, PAGE_BYTES},
-	[VARIANT_EXT2_4096] = {0, PAGE_BYTES}, [VARIANT_EXT2_4] = {MIDDLE + 36, 4},
+	[VARIANT_4096] = {0, PAGE_BYTES},         [VARIANT_512] = {1024, 512},
+	[VARIANT_16] = {MIDDLE + 16, 16},         [VARIANT_4] = {MIDDLE + 36, 4},
+	[VARIANT_FIRST] = {0, PAGE_BYTES},        [VARIANT_TRUNC] = {MIDDLE, MIDDLE},
+	[VARIANT_APPEND] = {MIDDLE, MIDDLE},      [VARIANT_PRIVATE] = {0, PAGE_BYTES},
+	[VARIANT_EXT2_4096] = {0, PAGE_BYTES},    [VARIANT_EXT2_4] = {MIDDLE + 36, 4},
+	[VARIANT_HOLE] = {MIDDLE, MIDDLE / 2},    [VARIANT_EXT2_TRUNC] = {MIDDLE, MIDDLE},
+	[VARIANT_EXT2_APPEND] = {MIDDLE, MIDDLE}, [VARIANT_RAMFS_4096] = {0, PAGE_BYTES},
+	[VARIANT_RAMFS_4] = {MIDDLE + 36, 4},
 };
 
 static struct pool pool;
@@ -108,6 +119,17 @@ static int act_trunc(struct ctx *ctx, struct target *target)
 	return 0;
 }
 
+static int punch(const struct target *target)
+{
+	return fallocate(target->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	                 target->offset + span.offset, span.length);
+}
+
+static int act_hole(struct ctx *ctx, struct target *target)
+{
+	return punch(target) < 0 ? ctx_error(ctx, "punching a hole") : 0;
+}
+
 /* The file ends in the middle of the page. */
 static int base_append(struct ctx *ctx, struct target *target)
 {
@@ -142,6 +164,7 @@ static int state_append(struct ctx *ctx, struct target *target, const struct cel
 
 static const struct trial_ops ops_write = {.aim = aim, .act = act_write};
 static const struct trial_ops ops_trunc = {.aim = aim_trunc, .act = act_trunc};
+static const struct trial_ops ops_hole = {.aim = aim_trunc, .act = act_hole};
 static const struct trial_ops ops_private = {
 	.base = base_by_kernel,
 	.aim = aim,
@@ -188,6 +211,17 @@ static int run_private(struct ctx *ctx)
 	return run_variant(ctx, VARIANT_PRIVATE, &ops_private);
 }
 
+/* Before 3.5 tmpfs could not. */
+static int run_hole(struct ctx *ctx)
+{
+	span = spans[VARIANT_HOLE];
+	if (punch(&pool.targets[0]) < 0 && errno == EOPNOTSUPP) {
+		ctx_skip_variant(ctx, VARIANT_HOLE, REASON_OLD_KERNEL);
+		return 0;
+	}
+	return run_variant(ctx, VARIANT_HOLE, &ops_hole);
+}
+
 static int run_tmpfs(struct ctx *ctx)
 {
 	if (pool_files(ctx, &pool, file_on_tmpfs) < 0)
@@ -196,7 +230,7 @@ static int run_tmpfs(struct ctx *ctx)
 		if (run_variant(ctx, variant, &ops_write) < 0)
 			return -1;
 	}
-	if (run_variant(ctx, VARIANT_TRUNC, &ops_trunc) < 0 ||
+	if (run_variant(ctx, VARIANT_TRUNC, &ops_trunc) < 0 || run_hole(ctx) < 0 ||
 	    run_variant(ctx, VARIANT_APPEND, &ops_append) < 0 || run_private(ctx) < 0)
 		return -1;
 	pool_free(&pool);
@@ -211,13 +245,36 @@ static int run_ext2(struct ctx *ctx)
 	if (mounted < 0)
 		return -1;
 	if (mounted > 0) {
-		ctx_skip_variant(ctx, VARIANT_EXT2_4096, reason);
-		ctx_skip_variant(ctx, VARIANT_EXT2_4, reason);
+		for (unsigned int variant = VARIANT_EXT2_4096; variant <= VARIANT_EXT2_APPEND;
+		     variant++)
+			ctx_skip_variant(ctx, variant, reason);
 		return 0;
 	}
 	if (pool_files(ctx, &pool, file_on_ext2) < 0 ||
 	    run_variant(ctx, VARIANT_EXT2_4096, &ops_write) < 0 ||
-	    run_variant(ctx, VARIANT_EXT2_4, &ops_write) < 0)
+	    run_variant(ctx, VARIANT_EXT2_4, &ops_write) < 0 ||
+	    run_variant(ctx, VARIANT_EXT2_TRUNC, &ops_trunc) < 0 ||
+	    run_variant(ctx, VARIANT_EXT2_APPEND, &ops_append) < 0)
+		return -1;
+	pool_free(&pool);
+	return 0;
+}
+
+static int run_ramfs(struct ctx *ctx)
+{
+	enum reason reason;
+	int mounted = ramfs_mount(ctx, &reason);
+
+	if (mounted < 0)
+		return -1;
+	if (mounted > 0) {
+		ctx_skip_variant(ctx, VARIANT_RAMFS_4096, reason);
+		ctx_skip_variant(ctx, VARIANT_RAMFS_4, reason);
+		return 0;
+	}
+	if (pool_files(ctx, &pool, file_on_ramfs) < 0 ||
+	    run_variant(ctx, VARIANT_RAMFS_4096, &ops_write) < 0 ||
+	    run_variant(ctx, VARIANT_RAMFS_4, &ops_write) < 0)
 		return -1;
 	pool_free(&pool);
 	return 0;
@@ -225,7 +282,7 @@ static int run_ext2(struct ctx *ctx)
 
 static int run(struct ctx *ctx)
 {
-	return run_tmpfs(ctx) < 0 ? -1 : run_ext2(ctx);
+	return run_tmpfs(ctx) < 0 || run_ext2(ctx) < 0 ? -1 : run_ramfs(ctx);
 }
 
 static const struct variant variants[VARIANTS] = {
@@ -235,10 +292,15 @@ static const struct variant variants[VARIANTS] = {
 	[VARIANT_4] = {"size=4", KIND_CONTRACT, USER_ALL, KERNEL_ALL, DELTA_ALL},
 	[VARIANT_FIRST] = {"first", KIND_CONTRACT, 0, KERNEL_ALL, 0},
 	[VARIANT_TRUNC] = {"trunc", KIND_CONTRACT, USER_ALL, KERNEL_ALL, DELTA_ALL},
+	[VARIANT_HOLE] = {"hole", KIND_CONTRACT, USER_ALL, KERNEL_ALL, DELTA_PAIR},
 	[VARIANT_APPEND] = {"append", KIND_CONTRACT, USER_ALL, KERNEL_ALL, DELTA_ALL},
 	[VARIANT_PRIVATE] = {"private", KIND_GAP, 1U << USER_CLEAN, KERNEL_ALL, DELTA_ALL},
 	[VARIANT_EXT2_4096] = {"ext2,size=4096", KIND_CONTRACT, USER_ALL, KERNEL_ALL, DELTA_ALL},
 	[VARIANT_EXT2_4] = {"ext2,size=4", KIND_CONTRACT, USER_ALL, KERNEL_ALL, DELTA_ALL},
+	[VARIANT_EXT2_TRUNC] = {"ext2,trunc", KIND_CONTRACT, USER_ALL, KERNEL_ALL, DELTA_PAIR},
+	[VARIANT_EXT2_APPEND] = {"ext2,append", KIND_CONTRACT, USER_ALL, KERNEL_ALL, DELTA_PAIR},
+	[VARIANT_RAMFS_4096] = {"ramfs,size=4096", KIND_CONTRACT, USER_ALL, KERNEL_ALL, DELTA_PAIR},
+	[VARIANT_RAMFS_4] = {"ramfs,size=4", KIND_CONTRACT, USER_ALL, KERNEL_ALL, DELTA_PAIR},
 };
 
 const struct test test_write_mmap = {
