@@ -142,7 +142,7 @@ static enum exec extend(struct cpu *cpu, uint32_t insn)
 /* value in bits bits, signed, or in 0 to 2^bits - 1; Q when it did not fit. */
 static uint32_t saturate_to(struct cpu *cpu, int32_t value, unsigned bits, bool is_unsigned)
 {
-	int64_t high = is_unsigned ? (1ll << bits) - 1 : (1ll << (bits - 1)) - 1;
+	int64_t high = ((int64_t)1 << (is_unsigned ? bits : bits - 1)) - 1;
 	int64_t low = is_unsigned ? 0 : -high - 1;
 
 	if (value >= low && value <= high)

@@ -71,6 +71,7 @@ static enum exec write_control(struct cpu *cpu, uint32_t value)
 }
 
 /* A register that is only stored. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): at is what is assigned to */
 #define REGISTER(name, at)                                                                         \
 	static uint32_t read_##name(struct cpu *cpu)                                               \
 	{                                                                                          \
@@ -81,6 +82,7 @@ static enum exec write_control(struct cpu *cpu, uint32_t value)
 		at = value;                                                                        \
 		return EXEC_OK;                                                                    \
 	}
+/* NOLINTEND(bugprone-macro-parentheses) */
 REGISTER(aux_control, cpu->cp15.aux_control)
 REGISTER(ttbr1, cpu->mem->mmu.ttbr1)
 REGISTER(wfar, cpu->cp15.wfar)

@@ -255,6 +255,7 @@ static __attribute__((noinline)) void fetch_traced(struct mem *mem, uint32_t pc,
 }
 
 /* Remember the current fetch line. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is kept, and counted in */
 static void remember(struct mem *mem, uint64_t *hits)
 {
 	uint32_t pc = mem->fetch_line;
@@ -389,27 +390,56 @@ void mem_report_data_fault(struct mem *mem)
 	mem->far = mem->data_fault.mva;
 }
 
-/* Where the fetch line is: a line of the I-cache, or RAM. */
-static void fetch_snap(struct mem *mem, struct snap *snap)
+/* Where a line that is fetched from is: in the I-cache, or in RAM. False when a loaded place cannot be. */
+static bool place_snap(struct mem *mem, const uint8_t **bytes, uint64_t **hits, struct snap *snap)
 {
 	uint8_t *ram = bus_ram(mem->bus, 0, 1);
 	const size_t cached = mem->i ? (size_t)mem->i->sets * mem->i->config.ways * CACHE_LINE : 0;
-	bool in_cache = mem->i && mem->fetch_bytes >= mem->i->data &&
-	                mem->fetch_bytes < mem->i->data + cached;
-	uint64_t at = 0;
+	bool in_cache = mem->i && *bytes >= mem->i->data && *bytes < mem->i->data + cached;
+	uint64_t at = (uint64_t)(*bytes - (in_cache ? mem->i->data : ram));
 
-	if (mem->fetch_line != FETCH_NONE)
-		at = (uint64_t)(mem->fetch_bytes - (in_cache ? mem->i->data : ram));
-	SNAP(snap, mem->fetch_line);
 	SNAP(snap, in_cache);
 	SNAP(snap, at);
 	if (!snap_loading(snap))
+		return true;
+	if (!snap_need(snap,
+	               at < (in_cache ? cached : bus_ram_bytes(mem->bus)) && at % CACHE_LINE == 0))
+		return false;
+	*bytes = (in_cache ? mem->i->data : ram) + at;
+	*hits = in_cache ? &mem->i->stats.hits : &mem->uncached_fetches;
+	return true;
+}
+
+/* What is remembered saves looks into the TLB, so a restored machine has to know it as well. The age is nobody's
+ * business. */
+static void memo_snap(struct mem *mem, unsigned n, struct snap *snap)
+{
+	struct fetch_memo *memo = &mem->fetch_memo[n];
+	bool valid = memo->key >> 27 == mem->fetch_age;
+	uint32_t pc = (uint32_t)memo->key << 5;
+
+	SNAP(snap, valid);
+	if (!valid) {
+		memo->key = 0;
 		return;
-	if (snap_need(snap,
-	              at < (in_cache ? cached : bus_ram_bytes(mem->bus)) && at % CACHE_LINE == 0))
-		mem->fetch_bytes = (in_cache ? mem->i->data : ram) + at;
+	}
+	SNAP(snap, pc);
+	if (place_snap(mem, &memo->bytes, &memo->hits, snap) &&
+	    snap_need(snap, (pc >> 5 & (FETCH_MEMO - 1)) == n))
+		memo->key = mem_fetch_key(mem, pc);
 	else
+		memo->key = 0;
+}
+
+static void fetch_snap(struct mem *mem, struct snap *snap)
+{
+	uint64_t *hits = NULL;
+
+	SNAP(snap, mem->fetch_line);
+	if (mem->fetch_line != FETCH_NONE && !place_snap(mem, &mem->fetch_bytes, &hits, snap))
 		mem->fetch_line = FETCH_NONE;
+	for (unsigned n = 0; n < FETCH_MEMO; n++)
+		memo_snap(mem, n, snap);
 }
 
 void mem_snap(struct mem *mem, struct snap *snap)
