@@ -15,6 +15,7 @@
 #include "dev_virtio_blk.h"
 #include "dev_virtio_net.h"
 #include "disk.h"
+#include "input.h"
 #include "net.h"
 #include "sdcard.h"
 #include "snap.h"
@@ -35,7 +36,8 @@
 
 struct board {
 	struct board_links links;
-	uint64_t card_on_ns; /* since when the card is on; 0: it is off */
+	const struct clock *clock; /* borrowed */
+	uint64_t card_on_ns;       /* since when the card is on; 0: it is off */
 	struct pl190 *vic;
 	struct sic *sic;
 	struct pl011 *uart;
@@ -130,6 +132,7 @@ struct board *board_new(const struct board_links *links, struct bus *bus, struct
 	struct board *board = xcalloc(1, sizeof(*board));
 
 	board->links = *links;
+	board->clock = clock;
 	add_controllers(board, cpu);
 	board->uart = pl011_new(pl190_input(board->vic, VIC_UART0), put_console, links->console);
 	board->timer[0] = sp804_new(clock, pl190_input(board->vic, VIC_TIMER01));
@@ -186,14 +189,28 @@ uint64_t board_update(struct board *board, uint64_t now_ns)
 	return next;
 }
 
+/* The next byte for the serial port, and in the file if that is kept. */
+static bool next_byte(struct board *board, uint8_t *byte)
+{
+	const struct input_point now = {board->clock->cpu->count, board->clock->skipped_ns};
+	struct input *input = board->links.input;
+
+	if (input && input_replays(input))
+		return input_next(input, now, byte);
+	if (!console_get(board->links.console, byte))
+		return false;
+	if (input)
+		input_note(input, now, *byte);
+	return true;
+}
+
 bool board_poll_console(struct board *board, int timeout_ms)
 {
-	struct console *console = board->links.console;
 	uint8_t byte;
 
-	if (!console_poll(console, timeout_ms))
+	if (!console_poll(board->links.console, timeout_ms))
 		return false;
-	while (pl011_has_room(board->uart) && console_get(console, &byte))
+	while (pl011_has_room(board->uart) && next_byte(board, &byte))
 		pl011_receive(board->uart, byte);
 	return true;
 }

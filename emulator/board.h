@@ -10,6 +10,7 @@ struct clock;
 struct console;
 struct cpu;
 struct disk;
+struct input;
 struct monitor;
 struct net;
 struct snap;
@@ -25,6 +26,8 @@ struct board_links {
 	struct net *net;         /* NULL: the network card has no wire */
 	struct trace *trace;     /* NULL: none */
 	struct monitor *monitor; /* NULL: none */
+	struct input *
+		input; /* what is typed is written down there, or comes from there; NULL: neither */
 	enum board_nic nic;
 	unsigned drives; /* by virtio */
 	struct disk *drive[BOARD_DRIVES];

@@ -3,6 +3,7 @@
 #include "common/fsio.h"
 #include "console.h"
 #include "disk.h"
+#include "input.h"
 #include "machine.h"
 #include "monitor.h"
 #include "net.h"
@@ -111,6 +112,12 @@ static int connect_host(struct host *host, const struct options *options, struct
 		return -1;
 	if (options->snapshot_text)
 		console_watch(host->links.console, options->snapshot_text);
+	if (options->record || options->replay) {
+		host->links.input = options->record ? input_record(options->record, err)
+		                                    : input_replay(options->replay, err);
+		if (!host->links.input)
+			return -1;
+	}
 	if (options->monitor) {
 		host->links.monitor = monitor_listen(options->monitor, err);
 		if (!host->links.monitor)
@@ -227,6 +234,8 @@ static int run_once(const struct options *options, struct host *host, enum machi
 		return -1;
 	}
 	host->announced = host->started = true;
+	if (host->links.input)
+		input_start(host->links.input);
 	before = machine_cpu(machine)->count;
 	status = run_and_save(machine, options, end, err);
 	(void)console_poll(host->links.console, 0);
@@ -328,6 +337,8 @@ int main(int argc, char **argv)
 	if (connect_host(&host, &options, &err) == 0 && start_trace(&host, &options, &err) == 0)
 		status = run(&options, &host, &err);
 	if (host.links.trace && trace_finish(host.links.trace, &err) < 0)
+		status = STATUS_FILE;
+	if (input_close(host.links.input, &err) < 0)
 		status = STATUS_FILE;
 	disconnect_host(&host);
 	if (status == STATUS_FILE)

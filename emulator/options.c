@@ -107,6 +107,8 @@ static const struct option longopts[] = {
 	{"snapshot", required_argument, NULL, OPT_SNAPSHOT},
 	{"snapshot-at", required_argument, NULL, OPT_SNAPSHOT_AT},
 	{"restore", required_argument, NULL, OPT_RESTORE},
+	{"record", required_argument, NULL, OPT_RECORD},
+	{"replay", required_argument, NULL, OPT_REPLAY},
 	{"daemonize", no_argument, NULL, OPT_DAEMONIZE},
 	{"pidfile", required_argument, NULL, OPT_PIDFILE},
 	{"trace-stale", required_argument, NULL, OPT_TRACE_STALE},
@@ -152,6 +154,12 @@ static bool take_plain(struct options *options, int opt, const char *arg)
 		return true;
 	case OPT_SNAPSHOT:
 		options->snapshot = arg;
+		return true;
+	case OPT_RECORD:
+		options->record = arg;
+		return true;
+	case OPT_REPLAY:
+		options->replay = arg;
 		return true;
 	case OPT_RESTORE:
 		options->restore = arg;
@@ -289,6 +297,11 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
 		return err_set(err, ERR_INVALID, "--kernel and --dtb are needed");
 	if (!options->snapshot != !(options->snapshot_at || options->snapshot_text))
 		return err_set(err, ERR_INVALID, "--snapshot and --snapshot-at need each other");
+	if ((options->record || options->replay) &&
+	    (options->forwards || options->nic_given || (options->record && options->replay)))
+		return err_set(
+			err, ERR_INVALID,
+			"--record and --replay need a board without network, and not each other");
 	if ((options->daemonize || options->console_log) && !options->console)
 		return err_set(err, ERR_INVALID, "--daemonize and --console-log need --console");
 	return apply_core(options, err);

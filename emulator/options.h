@@ -25,9 +25,10 @@ struct options {
 	const char *snapshot; /* where a snapshot goes at the point below; NULL: none */
 	uint64_t snapshot_at; /* instructions; 0: when the console says snapshot_text */
 	const char *snapshot_text;
-	const char *restore; /* what to start from; NULL: from the kernel */
-	const char *pidfile; /* NULL: none */
-	bool kind_given;     /* by --mode; else the core's own */
+	const char *record, *replay; /* files of typed input; NULL: none */
+	const char *restore;         /* what to start from; NULL: from the kernel */
+	const char *pidfile;         /* NULL: none */
+	bool kind_given;             /* by --mode; else the core's own */
 	bool daemonize;
 	unsigned forwards; /* 0: no network */
 	struct options_forward {

@@ -33,6 +33,8 @@ const char options_help[] =
 	"  --console WHERE         serial port on a socket: unix:PATH, which is made, PATH, or tcp:PORT of 127.0.0.1\n"
 	"  --console-log FILE      and what it says in a file as well\n"
 	"  --monitor WHERE         a socket for commands in lines: help, reset, power, hang, stats, cache, snapshot...\n"
+	"  --record FILE           write down what is typed, and when; --replay FILE types it again, at the same\n"
+	"                          instructions (without a network, whose time is the wall's)\n"
 	"  --snapshot FILE         save the whole machine there when --snapshot-at says\n"
 	"  --snapshot-at N|TEXT    after N instructions, or when the console has said TEXT\n"
 	"  --restore FILE          start from a snapshot of a machine with the same options; a reset starts\n"

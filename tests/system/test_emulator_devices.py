@@ -154,6 +154,26 @@ class Devices(unittest.TestCase):
         self.addCleanup(program.kill)
         return program
 
+    def test_typed_input_repeats(self):
+        """What was typed in one run comes in another at the same instructions: the same console and the same count."""
+        typed = self.path("typed")
+        argv = self.command("--record", typed, "--stats", init=["type", "busy"])
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+            console = ""
+            for line in program.stdout:
+                console += line
+                if line == "init: type\n":
+                    program.stdin.write("hello\n")
+                    program.stdin.flush()
+            figures = program.stderr.read()
+        self.assertIn("init: typed hello", console)
+        argv[argv.index("--record")] = "--replay"
+        again = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300,
+                               check=False)
+        self.assertEqual(again.stdout, console)
+        self.assertEqual(again.stderr.splitlines()[-2:], figures.splitlines()[-2:])  # caches: hits, misses and all
+        self.assertEqual(again.stderr.split(" instructions")[0], figures.split(" instructions")[0])
+
     def test_network_by_dma_and_restore(self):
         """What goes to the board comes back over a virtio card, on a board that was saved before anybody connected."""
         snapshot = self.path("snapshot")
@@ -253,12 +273,13 @@ class Devices(unittest.TestCase):
                                    (["--monitor", "tcp:99999"], "tcp:99999"), (["--console", "unix:" + "x" * 200], "1 to 107"),
                                    (["--monitor", "/nowhere/there"], "/nowhere/there: No such file"),
                                    (["--drive", "/nowhere/disk,ro"], "/nowhere/disk: No such file"),
-                                   (["--drive", "/dev/null"], "/dev/null: not a plain file"), (["--sdcard", self.initramfs], "multiple of 524288")):
+                                   (["--drive", "/dev/null"], "/dev/null: not a plain file"), (["--sdcard", self.initramfs], "multiple of 524288"),
+                                   (["--replay", self.initramfs], "no recorded byte")):
                 done = subprocess.run(self.command(*options), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE, text=True, timeout=60, check=False)
                 self.assertEqual(done.returncode, 1, options)
                 self.assertIn(words, done.stderr)
-        for options in (["--nic", "rtl"], ["--drive", ",ro"], ["--snapshot", "x"], ["--snapshot-at", "5"],
+        for options in (["--nic", "rtl"], ["--replay", "a", "--nic", "virtio"], ["--drive", ",ro"], ["--snapshot", "x"], ["--snapshot-at", "5"],
                         ["--drive", "a", "--drive", "a", "--drive", "a", "--drive", "a"]):
             done = subprocess.run(self.command(*options), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, text=True, timeout=60, check=False)

@@ -8,6 +8,7 @@
  * ready      prints a line and goes on: a place for a snapshot
  * busy       changes memory and counts for a while
  * echo:PORT  waits for a TCP connection there, and sends back what comes on it until its end
+ * type       prints a line, waits for one that is typed, and prints that
  * wait       for ever
  * Each prints "init: NAME: ok" or how many words are wrong; then the board reboots. Built for ARM, statically. */
 #include <arpa/inet.h>
@@ -164,6 +165,16 @@ static void busy(uint32_t *words)
 	}
 }
 
+static void type(void)
+{
+	char line[128] = "";
+
+	printf("init: type\n");
+	if (!fgets(line, sizeof(line), stdin))
+		printf("init: type: nothing came\n");
+	printf("init: typed %s", line);
+}
+
 static void echo(const char *what, unsigned port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
@@ -207,6 +218,8 @@ int main(int argc, char **argv)
 			fs(argv[n], argv[n] + 3, words);
 		else if (strncmp(argv[n], "echo:", 5) == 0)
 			echo(argv[n], (unsigned)strtoul(argv[n] + 5, NULL, 10));
+		else if (strcmp(argv[n], "type") == 0)
+			type();
 		else if (strcmp(argv[n], "busy") == 0)
 			busy(words);
 		else
