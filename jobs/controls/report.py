@@ -9,7 +9,7 @@ import matrix
 INTRO = """# The kill matrix
 
 Which test sees which wrong kernel. Written by `jobs/controls/kill-matrix` from runs through the farm on cohort-emu, so *emulated*: emu-vivt is an ARM926EJ-S with
-16 KiB 4-way caches, emu-vivt-wa the same allocating lines on writes, emu-vipt an ARM1176 with 64 KiB aliasing ones, emu-off an ARM926EJ-S without caches. {iterations} of each cell.
+16 KiB 4-way caches, emu-vivt-wa the same allocating lines on writes, emu-vipt an ARM1176 with 64 KiB aliasing ones, emu-off an ARM926EJ-S without caches. Tests of many cells run one round of them, others as many as they have by themselves.
 What is expected is in jobs/controls/controls.json, and what the words mean in jobs/controls/README.md. A place counts as failing when it fails here and not on the stock kernel of the
 same board; gaps count too. To make it again: `jobs/controls/kill-matrix --out docs/KILL-MATRIX.md`; what has been measured is kept and not run again.
 """
@@ -96,7 +96,7 @@ def board_part(board, rows, observations, controls, tests):
 
 def markdown(observations, controls, tests):
     rows = judged(observations, controls)
-    lines = [INTRO.format(iterations="One round" if all(o["iterations"] == 1 for o in observations) else "Some rounds"),
+    lines = [INTRO,
              "In the grids: " + " · ".join(f"`{mark}` {meaning}" for mark, meaning in matrix.LEGEND) + ".", ""]
     for board in sorted({o["board"] for o in observations}):
         lines += board_part(board, rows, observations, controls, list(tests))

@@ -143,7 +143,7 @@ class Judgement(unittest.TestCase):
         with tempfile.TemporaryDirectory(prefix="cohort-matrix-") as state:
             os.makedirs(os.path.join(state, "results/emu"))
             for variant, verdicts in (("stock", {"a": "pass", "b": "pass"}), ("m0", {"a": "fail", "b": "pass"})):
-                one = dict(observed(**verdicts), variant=variant, kernel="v5", build_id="0", release="6", seconds=60, iterations=1, fault=None)
+                one = dict(observed(**verdicts), variant=variant, kernel="v5", build_id="0", release="6", seconds=60, fault=None)
                 for entry in one["tests"].values():
                     entry["program"] = "p"
                 with open(os.path.join(state, f"results/emu/v5-{variant}.json"), "w", encoding="utf-8") as file:
