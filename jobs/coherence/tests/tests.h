@@ -48,6 +48,7 @@
 	/* Other processes, rings shared with the kernel */ \
 	ROW(exec_args) \
 	ROW(aio_ring) \
+	ROW(packet_ring) \
 	/* Again, with pages of high memory */ \
 	ROW(highmem_dio_read_anon) \
 	ROW(highmem_dio_read_mapped) \
