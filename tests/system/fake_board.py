@@ -133,6 +133,8 @@ class Fake:
                                                    "verdict": "pass", "trials": 3, "bad": 0, "masked": 0, "class": None})
         if test["name"] == "t-bad":
             self.put("test-record", **ids, record={"type": "mismatch", "test": "t-bad", "cell": "a", "offset": 64})
+            self.put("test-record", **ids, record={"type": "value", "test": "t-bad", "cell": "a", "name": "read", "value": 4711,
+                                                   "unit": "ns", "mad": 3, "samples": [4711, 4708, 4720]})
             self.put("test-record", **ids, record={"type": "cell", "cell": "b", "verdict": "who knows"})
             self.put("kernel-warning", **ids, kind="warning", text="WARNING: CPU: 0 at mm/fake.c")
         verdict = "fail" if test["name"] == "t-bad" else "pass"

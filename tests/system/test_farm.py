@@ -122,7 +122,8 @@ class Attempts(Case):
         failed = next(r for r in results if r["verdict"] == "fail" and r["cell"] is None)
         self.assertEqual(len(failed["detail"]), 4096)
         evidence = self.farm.api.get(f"/api/v1/results/{failed['id']}")["evidence"]
-        self.assertEqual([e["type"] for e in evidence], ["mismatch", "kernel-warning"])
+        self.assertEqual([e["type"] for e in evidence], ["mismatch", "value", "kernel-warning"])
+        self.assertEqual((evidence[1]["value"], evidence[1]["mad"]), (4711, 3))
         events = self.farm.events(run["id"])
         own = {r["id"]: r for r in results if r["cell"] is None}
         for event in events:

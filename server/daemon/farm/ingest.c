@@ -85,7 +85,8 @@ static int put_record(struct db *db, struct follow *f, const struct entry *e, in
 	const char *type = text_of(record, "type"), *cell = text_of(record, "cell");
 	struct attempt_result r;
 
-	if (type && strcmp(type, "mismatch") == 0)
+	/* What is shown as it is: a measured number is evidence of what the kernel costs. */
+	if (type && (strcmp(type, "mismatch") == 0 || strcmp(type, "value") == 0))
 		return put_evidence(db, f, e, cell && strlen(cell) <= 256 ? cell : "", record, err);
 	if (!type || strcmp(type, "cell") != 0)
 		return 0;
