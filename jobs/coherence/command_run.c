@@ -57,6 +57,7 @@ static int parse(int argc, char **argv, struct request *request)
 		{"iterations", required_argument, NULL, 'i'},
 		{"seed", required_argument, NULL, 's'},
 		{"dev", required_argument, NULL, 'd'},
+		{"bench-ms", required_argument, NULL, 'b'},
 		{"set", required_argument, NULL, 'S'},
 		{"ktap", no_argument, NULL, 'k'},
 		{"env", no_argument, NULL, 'e'},
@@ -74,6 +75,10 @@ static int parse(int argc, char **argv, struct request *request)
 				return -1;
 		} else if (option == 'd') {
 			request->options.device = optarg;
+		} else if (option == 'b') {
+			if (parse_number("--bench-ms", optarg, 60000, &request->options.bench_ms) <
+			    0)
+				return -1;
 		} else if (option == 'S') {
 			if (parse_set(optarg, &request->sets) < 0)
 				return -1;

@@ -15,7 +15,7 @@ static const struct command {
 } commands[] = {
 	{"list", "list [--json]                  the tests", command_list},
 	{"run",
-         "run [--iterations N] [--seed N] [--set SET] [--dev PATH] [--ktap] [--env] [NAME...]\n"
+         "run [--iterations N] [--seed N] [--bench-ms N] [--set SET] [--dev PATH] [--ktap] [--env] [NAME...]\n"
          "                                        run tests: names or globs, or those of a set:\n"
          "                                        core (if nothing is said), extended, bench, all",
          command_run},

@@ -18,6 +18,7 @@ struct ctx {
 	const char *
 		device; /* a block device that tests may read, named by the board's owner; or NULL */
 	unsigned int iterations;
+	unsigned int bench_ms;   /* least time of one sample of a measurement */
 	unsigned int class_bits; /* CLASS_ bit of this machine; 0: unknown */
 	uint64_t least_frame;    /* pages under test have this frame number or a higher one */
 	bool switch_hides;       /* a context switch cleans this cache */

@@ -1,6 +1,7 @@
 #include "emit.h"
 
 #include "jsonw.h"
+#include "measure.h"
 
 #include <stdlib.h>
 
@@ -93,6 +94,48 @@ static void emit_mismatch(FILE *out, const struct report *report, const struct m
 	put_line(out, &json);
 }
 
+static void put_each(struct jsonw *json, const struct statistic *statistic)
+{
+	jsonw_open_array(json, "samples");
+	for (unsigned int i = 0; i < statistic->count; i++)
+		jsonw_unsigned(json, NULL, statistic->samples[i]);
+	jsonw_close_array(json);
+}
+
+static void emit_value(FILE *out, const struct report *report, const struct value *value)
+{
+	static char text[LINE_MAX_BYTES];
+	struct statistic statistic = measure_statistic(value);
+	char name[CELL_NAME_MAX];
+	struct jsonw json;
+	int64_t per_page;
+
+	test_cell_name(report->test, value->cell, name);
+	jsonw_start(&json, text, sizeof(text));
+	jsonw_open_object(&json, NULL);
+	jsonw_string(&json, "type", "value");
+	jsonw_string(&json, "test", report->test->name);
+	jsonw_string(&json, "cell", name);
+	jsonw_string(&json, "name", value->operation);
+	jsonw_unsigned(&json, "value", statistic.median);
+	jsonw_string(&json, "unit", "ns");
+	jsonw_unsigned(&json, "mad", statistic.mad);
+	jsonw_unsigned(&json, "min", statistic.least);
+	put_each(&json, &statistic);
+	jsonw_unsigned(&json, "repeats", value->repeats);
+	jsonw_unsigned(&json, "pages", value->pages);
+	if (measure_per_page(report, value, &per_page))
+		jsonw_signed(&json, "per_page_ns", per_page);
+	else
+		jsonw_null(&json, "per_page_ns");
+	jsonw_open_array(&json, "loop_ns");
+	jsonw_unsigned(&json, NULL, value->loop_ns[0]);
+	jsonw_unsigned(&json, NULL, value->loop_ns[1]);
+	jsonw_close_array(&json);
+	jsonw_close_object(&json);
+	put_line(out, &json);
+}
+
 static void emit_cell(FILE *out, const struct report *report, unsigned int index)
 {
 	static char text[LINE_MAX_BYTES];
@@ -103,6 +146,8 @@ static void emit_cell(FILE *out, const struct report *report, unsigned int index
 
 	if (report->cell_verdicts[index] == VERDICT_SKIP)
 		reason = cell->skip != REASON_NONE ? cell->skip : report->stop_reason;
+	else if (cell->unsteady != 0)
+		reason = REASON_CLOCK;
 	test_cell_name(report->test, index, name);
 	jsonw_start(&json, text, sizeof(text));
 	jsonw_open_object(&json, NULL);
@@ -147,6 +192,8 @@ void emit_json(FILE *out, const struct report *report)
 {
 	for (unsigned int i = 0; i < report->mismatch_count; i++)
 		emit_mismatch(out, report, &report->mismatches[i]);
+	for (unsigned int i = 0; i < report->value_count; i++)
+		emit_value(out, report, &report->values[i]);
 	for (unsigned int i = 0; i < report->cell_count; i++)
 		emit_cell(out, report, i);
 	emit_result(out, report);

@@ -1,5 +1,9 @@
 #include "emit.h"
 
+#include "measure.h"
+
+#include <inttypes.h>
+
 /* The result line of one test or cell. Descriptions here never contain '#'. */
 static void put_result(FILE *out, const char *indent, size_t number, const char *name,
                        enum verdict verdict, enum kind kind, const char *reason)
@@ -45,18 +49,35 @@ static void put_mismatch(FILE *out, const struct report *report, const struct mi
 	              mismatch->repeats, bitmap);
 }
 
+static void put_value(FILE *out, const struct report *report, const struct value *value)
+{
+	struct statistic statistic = measure_statistic(value);
+	char name[CELL_NAME_MAX];
+	int64_t per_page;
+
+	test_cell_name(report->test, value->cell, name);
+	(void)fprintf(out, "  # %s: %s %" PRIu64 " ns, mad %" PRIu64 ", min %" PRIu64, name,
+	              value->operation, statistic.median, statistic.mad, statistic.least);
+	if (measure_per_page(report, value, &per_page))
+		(void)fprintf(out, ", %" PRId64 " ns a page", per_page);
+	(void)fputc('\n', out);
+}
+
 void emit_ktap(FILE *out, const struct report *report, size_t number)
 {
 	(void)fprintf(out, "  KTAP version 1\n  # Subtest: %s\n  1..%u\n", report->test->name,
 	              report->cell_count);
 	for (unsigned int i = 0; i < report->mismatch_count; i++)
 		put_mismatch(out, report, &report->mismatches[i]);
+	for (unsigned int i = 0; i < report->value_count; i++)
+		put_value(out, report, &report->values[i]);
 	for (unsigned int i = 0; i < report->cell_count; i++) {
 		char name[CELL_NAME_MAX];
 		enum reason reason = report->cells[i].skip;
 
 		if (reason == REASON_NONE)
-			reason = report->stop_reason;
+			reason =
+				report->cells[i].unsteady != 0 ? REASON_CLOCK : report->stop_reason;
 		test_cell_name(report->test, i, name);
 		put_result(out, "  ", i + 1U, name, report->cell_verdicts[i],
 		           test_cell_kind(report->test, i), reason_name(reason));

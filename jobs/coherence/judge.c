@@ -22,6 +22,7 @@ const char *reason_name(enum reason reason)
 		[REASON_NOT_APPLICABLE] = "not-applicable",
 		[REASON_MASKED] = "masked",
 		[REASON_NOTHING] = "no-trials",
+		[REASON_CLOCK] = "clock-changed",
 		[REASON_SIGNAL] = "signal",
 		[REASON_TIMEOUT] = "timeout",
 		[REASON_ERRNO] = "errno",
@@ -121,6 +122,8 @@ static enum verdict cell_verdict(const struct report *report, unsigned int index
 {
 	const struct cell_result *cell = &report->cells[index];
 
+	if (cell->unsteady != 0)
+		return VERDICT_INCONCLUSIVE;
 	if (test_cell_kind(report->test, index) == KIND_INFO)
 		return cell->trials > 0 ? VERDICT_PASS : VERDICT_SKIP;
 	if (cell->bad > 0)
@@ -143,6 +146,14 @@ static void limit_counts(struct report *report)
 	report->cell_count = test_cells(report->test);
 	if (report->mismatch_count > MISMATCHES_MAX)
 		report->mismatch_count = MISMATCHES_MAX;
+	if (report->value_count > VALUES_MAX)
+		report->value_count = VALUES_MAX;
+	for (unsigned int i = 0; i < report->value_count; i++) {
+		struct value *value = &report->values[i];
+
+		value->cell = report->cell_count > 0 ? value->cell % report->cell_count : 0;
+		value->operation[sizeof(value->operation) - 1] = '\0';
+	}
 	if (report->running_cell >= report->cell_count)
 		report->running_cell = 0;
 	if ((unsigned int)report->stop_reason >= REASON_COUNT)
@@ -208,6 +219,15 @@ static enum reason first_skip(const struct report *report)
 	return REASON_NONE;
 }
 
+static bool any_unsteady(const struct report *report)
+{
+	for (unsigned int i = 0; i < report->cell_count; i++) {
+		if (cell_counts(report, i) && report->cells[i].unsteady != 0)
+			return true;
+	}
+	return false;
+}
+
 static bool any_masked(const struct report *report)
 {
 	for (unsigned int i = 0; i < report->cell_count; i++) {
@@ -223,6 +243,8 @@ static enum reason verdict_reason(const struct report *report)
 	case VERDICT_SKIP:
 		return report->stop == VERDICT_SKIP ? report->stop_reason : first_skip(report);
 	case VERDICT_INCONCLUSIVE:
+		if (any_unsteady(report))
+			return REASON_CLOCK;
 		return any_masked(report) ? REASON_MASKED : REASON_NOTHING;
 	case VERDICT_ERROR:
 		return report->stop == VERDICT_ERROR ? report->stop_reason : REASON_NOTHING;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -47,8 +48,10 @@ static unsigned int pages_allowed(void)
 	FILE *meminfo = fopen("/proc/meminfo", "re");
 
 	while (meminfo != NULL && fgets(line, sizeof(line), meminfo) != NULL) {
-		if (sscanf(line, "MemFree: %lu kB", &kib) == 1)
+		if (strncmp(line, "MemFree:", 8) == 0) {
+			kib = strtoul(line + 8, NULL, 10);
 			break;
+		}
 	}
 	if (meminfo != NULL)
 		(void)fclose(meminfo);

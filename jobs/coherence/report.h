@@ -24,6 +24,7 @@ enum reason {
 	REASON_NOT_APPLICABLE,
 	REASON_MASKED,  /* inconclusive: another process ran in most trials */
 	REASON_NOTHING, /* inconclusive: no trial was made */
+	REASON_CLOCK,   /* inconclusive: the processor's clock changed during a measurement */
 	REASON_SIGNAL,  /* error: the test's process died */
 	REASON_TIMEOUT, /* error */
 	REASON_ERRNO,   /* error: a call that must work failed */
@@ -56,6 +57,7 @@ struct cell_result {
 	uint32_t number_trials;          /* of trials: those by number_check() */
 	uint32_t number_faults[FAULT_COUNT];
 	enum reason skip; /* REASON_NONE when it ran */
+	uint8_t unsteady; /* a measurement: the clock changed meanwhile */
 };
 
 /* Where a page is and who looked at it. */
@@ -80,6 +82,19 @@ struct mismatch {
 	uint32_t nvcsw, nivcsw, repeats;
 };
 
+#define VALUES_MAX   48U
+#define SAMPLES_KEPT 9U
+
+/* What was measured in a cell (measure.h). */
+struct value {
+	unsigned int cell, pages, without;
+	char operation[24];
+	uint32_t repeats;                 /* operations in a sample */
+	uint64_t sample_ns[SAMPLES_KEPT]; /* of all of them together */
+	uint64_t loop_ns[2];              /* of the fixed loop, before and after */
+	unsigned int sample_count;
+};
+
 struct report {
 	const struct test *test;
 	uint32_t seed, iterations;
@@ -87,6 +102,8 @@ struct report {
 	struct cell_result cells[CELLS_MAX];
 	unsigned int mismatch_count;
 	struct mismatch mismatches[MISMATCHES_MAX];
+	unsigned int value_count;
+	struct value values[VALUES_MAX];
 	unsigned int running_cell; /* for the text when the test's process dies */
 	uint8_t finished;          /* the test's process came to its end */
 	enum verdict stop;         /* why the whole test stopped early: PASS, SKIP, ERROR */

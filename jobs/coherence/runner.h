@@ -7,9 +7,12 @@
 struct inject;
 struct runner; /* opaque: made by runner_new() */
 
+#define BENCH_MS 200U
+
 struct run_options {
 	unsigned int iterations; /* 0: the test's own */
 	uint32_t seed;
+	unsigned int bench_ms; /* least time of one sample; 0: BENCH_MS */
 	bool quiet_log;        /* no markers in the kernel log */
 	const char *device;    /* the block device that tests may read, or NULL */
 	struct inject *inject; /* the self-check's, else NULL */

@@ -1,11 +1,12 @@
-/* table.c - the tests of tests/tests.h as an array. */
+/* table.c - the tests of tests/tests.h and bench/bench.h as an array. */
+#include "bench/bench.h"
 #include "tests/tests.h"
 
 #include <string.h>
 
 #define POINT_AT_TEST(name) &test_##name,
 
-const struct test *const tests[] = {EACH_TEST(POINT_AT_TEST)};
+const struct test *const tests[] = {EACH_TEST(POINT_AT_TEST) EACH_BENCH(POINT_AT_TEST)};
 
 const size_t test_count = sizeof(tests) / sizeof(tests[0]);
 

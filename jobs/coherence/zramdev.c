@@ -18,8 +18,9 @@
 #define ZRAMS_MAX       64U
 #define REMOVE_ATTEMPTS 200U
 #define REMOVE_PAUSE_NS 10000000L
-#define SWAP_MAGIC      "SWAPSPACE2"
 #define SWAP_PRIORITY   32000 /* before what a board may swap to */
+
+static const uint8_t swap_magic[] = {'S', 'W', 'A', 'P', 'S', 'P', 'A', 'C', 'E', '2'};
 
 static void attribute(char path[64], unsigned int number, const char *name)
 {
@@ -142,7 +143,7 @@ static void make_swap_header(char page[PAGE_BYTES], uint64_t bytes)
 
 	memset(page, 0, PAGE_BYTES);
 	memcpy(page + 1024, header, sizeof(header));
-	memcpy(page + PAGE_BYTES - 10, SWAP_MAGIC, 10);
+	memcpy(page + PAGE_BYTES - sizeof(swap_magic), swap_magic, sizeof(swap_magic));
 }
 
 /* The kernel wants a name that is still there. */

@@ -8,19 +8,30 @@
 #include "tests.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LINE_ROOM 160U
+
+/* The number behind word, when line has that. */
+static void take(const char *line, const char *word, uint64_t *value)
+{
+	const char *at = line + strspn(line, " ");
+
+	if (strncmp(at, word, strlen(word)) == 0)
+		*value = strtoull(at + strlen(word), NULL, 10);
+}
 
 /* Find the zone. Returns 0 when the kernel knows none, 1 when it has no pages, 2 with its first frame. */
 static int find_zone(uint64_t *first)
 {
 	FILE *zones = fopen("/proc/zoneinfo", "re");
 	char line[LINE_ROOM];
-	unsigned long present = 0;
-	unsigned long start = 0;
+	uint64_t present = 0;
 	bool inside = false;
 	int result = 0;
+
+	*first = 0;
 
 	while (zones != NULL && fgets(line, sizeof(line), zones) != NULL) {
 		if (strncmp(line, "Node", 4) == 0)
@@ -28,26 +39,26 @@ static int find_zone(uint64_t *first)
 		if (!inside)
 			continue;
 		result = 1;
-		(void)sscanf(line, " present %lu", &present);
-		(void)sscanf(line, " start_pfn: %lu", &start);
+		take(line, "present", &present);
+		take(line, "start_pfn:", first);
 	}
 	if (zones != NULL)
 		(void)fclose(zones);
-	*first = start;
-	return result == 1 && present > 0 && start > 0 ? 2 : result;
+	return result == 1 && present > 0 && *first > 0 ? 2 : result;
 }
 
 static int run(struct ctx *ctx)
 {
-	int zone = find_zone(&ctx->least_frame);
-
 	if (sizeof(void *) > 4 || ctx->class_bits == CLASS_VIPT_ALIASING)
 		return ctx_skip(ctx, REASON_NOT_APPLICABLE, "all memory has a kernel address here");
-	if (zone == 0)
+	switch (find_zone(&ctx->least_frame)) {
+	case 0:
 		return ctx_skip(ctx, REASON_NOCONFIG, "no HighMem zone");
-	if (zone == 1)
+	case 1:
 		return ctx_skip(ctx, REASON_NO_MEMORY, "all memory is low: boot with vmalloc=");
-	return ctx->test->of->run(ctx);
+	default:
+		return ctx->test->of->run(ctx);
+	}
 }
 
 #define NEEDS (NEED_ROOT | NEED_PAGEMAP | NEED_HIGHMEM)
@@ -74,6 +85,7 @@ HIGHMEM_TEST(dio_read_mapped, "dio-read-mapped", "direct reads into files",
 HIGHMEM_TEST(dio_read_primed, "dio-read-primed", "overlapping direct reads", NEED_LOOP | NEED_AIO,
              1);
 HIGHMEM_TEST(dio_write, "dio-write", "direct writes from them", NEED_LOOP, 1);
+HIGHMEM_TEST(pipe_splice, "pipe-splice", "handed over to pipes", NEED_TMPFS, 1);
 HIGHMEM_TEST(write_mmap, "write-mmap", "writes to mapped files", NEED_TMPFS, 1);
 HIGHMEM_TEST(fork_cow, "fork-cow", "copies on write", NEED_TMPFS, 1);
 HIGHMEM_TEST(zram_swap, "zram-swap", "out to swap and back", NEED_ZRAM | NEED_SWAP, 1);

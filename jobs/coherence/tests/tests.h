@@ -29,9 +29,9 @@
 	ROW(fork_cow) \
 	ROW(munmap_reuse_va) \
 	ROW(dontneed_late_evict) \
+	ROW(switch_same_va) \
 	ROW(ksm_merge) \
 	ROW(compact_migrate) \
-	ROW(switch_same_va) \
 	ROW(zram_swap) \
 	ROW(zram_swap_stale_k) \
 	ROW(uffd_copy) \
@@ -54,6 +54,7 @@
 	ROW(highmem_dio_read_mapped) \
 	ROW(highmem_dio_read_primed) \
 	ROW(highmem_dio_write) \
+	ROW(highmem_pipe_splice) \
 	ROW(highmem_write_mmap) \
 	ROW(highmem_fork_cow) \
 	ROW(highmem_zram_swap) \
