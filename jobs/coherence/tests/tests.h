@@ -61,6 +61,7 @@
 	ROW(procmem_rw) \
 	ROW(process_vm) \
 	ROW(pipe_splice) \
+	ROW(tcp_zerocopy) \
 	/* What the machine is */ \
 	ROW(jit_control)
 /* clang-format on */
