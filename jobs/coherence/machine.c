@@ -107,6 +107,19 @@ void machine_evict(void)
 	}
 }
 
+void machine_evict_at(const volatile void *at, size_t bytes)
+{
+	size_t first = (uintptr_t)at % PAGE_BYTES / EVICT_STRIDE * EVICT_STRIDE;
+	size_t end = (uintptr_t)at % PAGE_BYTES + bytes;
+
+	for (unsigned int pass = 0; pass < EVICT_PASSES; pass++) {
+		for (size_t page = 0; page < evict_length; page += PAGE_BYTES) {
+			for (size_t i = first; i < end && i < PAGE_BYTES; i += EVICT_STRIDE)
+				(void)evict_buffer[page + i];
+		}
+	}
+}
+
 void machine_settle(void)
 {
 	machine_switch();

@@ -31,6 +31,10 @@ void machine_switch(void);
 /* Push every line out of the data cache by reading other memory. */
 void machine_evict(void);
 
+/* The same for those lines only whose place in the cache is that of bytes at at, or of another alias of them: for a
+ * buffer that the test itself needs, next to pages whose lines are to stay. */
+void machine_evict_at(const volatile void *at, size_t bytes);
+
 /* machine_switch(), then machine_evict(): afterwards no alias of a test page is cached. */
 void machine_settle(void);
 

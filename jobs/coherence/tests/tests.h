@@ -62,6 +62,7 @@
 	ROW(process_vm) \
 	ROW(pipe_splice) \
 	ROW(tcp_zerocopy) \
+	ROW(fuse_dev_copy) \
 	/* What the machine is */ \
 	ROW(jit_control)
 /* clang-format on */
