@@ -49,6 +49,9 @@
 	ROW(exec_args) \
 	ROW(aio_ring) \
 	ROW(packet_ring) \
+	ROW(perf_ring) \
+	ROW(uring_ring) \
+	ROW(uring_fixed) \
 	/* Again, with pages of high memory */ \
 	ROW(highmem_dio_read_anon) \
 	ROW(highmem_dio_read_mapped) \
