@@ -99,21 +99,6 @@ class Qemu(Machines):
         self.assertEqual(subprocess.run([QEMU_BOARD, "status", board.directory], stdout=subprocess.DEVNULL,
                                         check=False).returncode, 3)
 
-    def test_crash(self):
-        board = self.board("vivt")
-        request = self.request(build_of("v5"), ["true"], ["sh", "-c", "echo c >/proc/sysrq-trigger; sleep 60"], ["echo", "{}"])
-        events = board.wait_ended(board.run(request), 300)
-        self.assertEqual(events[-1]["outcome"], "complete", events[-1])
-        self.assertEqual(self.verdicts(events), [("pass", None), ("fail", "kernel-crash"), ("pass", None)])
-        legs = of(events, "leg")
-        self.assertEqual([event["leg"] for event in legs], [1, 2])
-        self.assertNotEqual(legs[0]["boot_id"], legs[1]["boot_id"])
-        self.assertEqual(len(of(events, "proved")), 2)
-        warning = [event for event in of(events, "kernel-warning") if event.get("source") == "console"]
-        self.assertTrue(warning, "the console's panic is not in the journal")
-        self.assertEqual(warning[0]["id"], 1)
-        self.assertEqual(of(events, "test-finished")[1]["detail"], "the kernel died in this test")
-
     def test_quiet_reboot(self):
         board = self.board("vivt")
         request = self.request(build_of("v5"), ["sh", "-c", "echo b >/proc/sysrq-trigger; sleep 60"], ["true"])

@@ -90,10 +90,10 @@ rm -rf $out
 
 
 class Coherence(test_qemu.Machines):
-    def coherence(self, machine, *argvs):
+    def coherence(self, machine, *argvs, variant="stock"):
         """Boot the machine and run what is asked for, each a test. Returns the events of the run."""
         board = self.board(machine)
-        build = build_of(CLASSES[machine][0])
+        build = build_of(CLASSES[machine][0], variant)
         request = self.request(build, *argvs, run_s=900, memory_mib=64, output_bytes=1 << 20)
         request["suite"] = {"name": "coherence", "files": [dict(wire_file(SUITE), name="coherence")]}
         for test in request["tests"]:
@@ -164,6 +164,22 @@ class Coherence(test_qemu.Machines):
                 else:
                     self.assertNotEqual(r["detail"], "", (how, r))
             print(f"{how}: " + ", ".join(f"{r['test']} {r['verdict']} {r['reason'] or ''}".strip() for r in results))
+
+    def test_kernel_that_dies_in_one_test(self):
+        """It costs that test: the board boots again and the others run. The control has a BUG in process_vm_writev()."""
+        events = self.coherence("vivt", *(["coherence", "run", name] for name in ("jit-cacheflush", "process-vm", "jit-control")),
+                                variant="crash-process-vm")
+        finished = of(events, "test-finished")
+        self.assertEqual([(e["verdict"], e["reason"]) for e in finished], [("pass", None), ("fail", "kernel-crash"), ("pass", None)])
+        self.assertEqual(finished[1]["detail"], "the kernel died in this test")
+        legs = of(events, "leg")
+        self.assertEqual([event["leg"] for event in legs], [1, 2])
+        self.assertNotEqual(legs[0]["boot_id"], legs[1]["boot_id"])
+        self.assertEqual(len(of(events, "proved")), 2)
+        warnings = [event for event in of(events, "kernel-warning") if event.get("source") == "console"]
+        self.assertTrue(warnings, "the console's panic is not in the journal")
+        self.assertEqual(warnings[0]["id"], 1)
+        self.assertIn("process_vm_rw_core", "".join(event["text"] for event in warnings))
 
     def test_vipt_aliasing(self):
         self.core_set("vipt-aliasing")
