@@ -42,17 +42,29 @@ struct input *input_record(const char *path, struct err *err)
 	return input;
 }
 
+/* The next number of a line, with a blank or the line's end behind it. */
+static bool next_number(const char **line, uint64_t max, uint64_t *value)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtoull(*line, &end, 10);
+	if (errno || end == *line || (*end != ' ' && *end != '\0') || *value > max)
+		return false;
+	*line = end;
+	return true;
+}
+
 static bool parse_line(const char *line, struct entry *entry)
 {
-	unsigned byte;
-	char rest;
+	uint64_t byte = 0;
+	bool good = next_number(&line, UINT64_MAX, &entry->start) &&
+	            next_number(&line, UINT64_MAX, &entry->at.count) &&
+	            next_number(&line, UINT64_MAX, &entry->at.slept_ns) &&
+	            next_number(&line, UINT8_MAX, &byte) && *line == '\0';
 
-	if (sscanf(line, "%" SCNu64 " %" SCNu64 " %" SCNu64 " %u%c", &entry->start,
-	           &entry->at.count, &entry->at.slept_ns, &byte, &rest) != 4 ||
-	    byte > UINT8_MAX)
-		return false;
 	entry->byte = (uint8_t)byte;
-	return true;
+	return good;
 }
 
 struct input *input_replay(const char *path, struct err *err)

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,22 +121,36 @@ static const struct option longopts[] = {
 	{NULL, 0, NULL, 0},
 };
 
+/* Options that are text, kept as it is. */
+static const struct {
+	int opt;
+	size_t member; /* a const char * */
+} texts[] = {
+	{OPT_KERNEL, offsetof(struct options, load.kernel)},
+	{OPT_DTB, offsetof(struct options, load.dtb)},
+	{OPT_INITRD, offsetof(struct options, load.initrd)},
+	{OPT_APPEND, offsetof(struct options, load.append)},
+	{OPT_CONSOLE, offsetof(struct options, console)},
+	{OPT_CONSOLE_LOG, offsetof(struct options, console_log)},
+	{OPT_MONITOR, offsetof(struct options, monitor)},
+	{OPT_SNAPSHOT, offsetof(struct options, snapshot)},
+	{OPT_RECORD, offsetof(struct options, record)},
+	{OPT_REPLAY, offsetof(struct options, replay)},
+	{OPT_RESTORE, offsetof(struct options, restore)},
+	{OPT_PIDFILE, offsetof(struct options, pidfile)},
+	{OPT_TRACE_STALE, offsetof(struct options, trace_stale)},
+};
+
 /* Options that are text or a flag. False when opt is none of them. */
 static bool take_plain(struct options *options, int opt, const char *arg)
 {
+	for (size_t n = 0; n < sizeof(texts) / sizeof(texts[0]); n++) {
+		if (texts[n].opt == opt) {
+			memcpy((char *)options + texts[n].member, &arg, sizeof(arg));
+			return true;
+		}
+	}
 	switch (opt) {
-	case OPT_KERNEL:
-		options->load.kernel = arg;
-		return true;
-	case OPT_DTB:
-		options->load.dtb = arg;
-		return true;
-	case OPT_INITRD:
-		options->load.initrd = arg;
-		return true;
-	case OPT_APPEND:
-		options->load.append = arg;
-		return true;
 	case OPT_INVALID_FIRST:
 		options->machine.d.invalid_first = true;
 		options->machine.i.invalid_first = true;
@@ -143,35 +158,8 @@ static bool take_plain(struct options *options, int opt, const char *arg)
 	case OPT_WRITE_ALLOCATE:
 		options->machine.d.write_allocate = true;
 		return true;
-	case OPT_CONSOLE:
-		options->console = arg;
-		return true;
-	case OPT_CONSOLE_LOG:
-		options->console_log = arg;
-		return true;
-	case OPT_MONITOR:
-		options->monitor = arg;
-		return true;
-	case OPT_SNAPSHOT:
-		options->snapshot = arg;
-		return true;
-	case OPT_RECORD:
-		options->record = arg;
-		return true;
-	case OPT_REPLAY:
-		options->replay = arg;
-		return true;
-	case OPT_RESTORE:
-		options->restore = arg;
-		return true;
 	case OPT_DAEMONIZE:
 		options->daemonize = true;
-		return true;
-	case OPT_PIDFILE:
-		options->pidfile = arg;
-		return true;
-	case OPT_TRACE_STALE:
-		options->trace_stale = arg;
 		return true;
 	case OPT_STATS:
 		options->stats = true;
@@ -268,6 +256,24 @@ static int apply_core(struct options *options, struct err *err)
 	return 0;
 }
 
+/* Options that need or exclude each other. */
+static int check_together(const struct options *options, struct err *err)
+{
+	if ((!options->load.kernel || !options->load.dtb) &&
+	    (!options->restore || options->load.kernel || options->load.dtb))
+		return err_set(err, ERR_INVALID, "--kernel and --dtb are needed");
+	if (!options->snapshot != !(options->snapshot_at || options->snapshot_text))
+		return err_set(err, ERR_INVALID, "--snapshot and --snapshot-at need each other");
+	if ((options->record || options->replay) &&
+	    (options->forwards || options->nic_given || (options->record && options->replay)))
+		return err_set(
+			err, ERR_INVALID,
+			"--record and --replay need a board without network, and not each other");
+	if ((options->daemonize || options->console_log) && !options->console)
+		return err_set(err, ERR_INVALID, "--daemonize and --console-log need --console");
+	return 0;
+}
+
 int options_parse(struct options *options, int argc, char **argv, struct err *err)
 {
 	const struct cache_config cache = {.ways = 4, .seed = 1};
@@ -292,17 +298,5 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
 		return err_set(err, ERR_INVALID, "%s: not an option", argv[optind]);
 	if (options->help || options->version || options->presets)
 		return 0;
-	if ((!options->load.kernel || !options->load.dtb) &&
-	    (!options->restore || options->load.kernel || options->load.dtb))
-		return err_set(err, ERR_INVALID, "--kernel and --dtb are needed");
-	if (!options->snapshot != !(options->snapshot_at || options->snapshot_text))
-		return err_set(err, ERR_INVALID, "--snapshot and --snapshot-at need each other");
-	if ((options->record || options->replay) &&
-	    (options->forwards || options->nic_given || (options->record && options->replay)))
-		return err_set(
-			err, ERR_INVALID,
-			"--record and --replay need a board without network, and not each other");
-	if ((options->daemonize || options->console_log) && !options->console)
-		return err_set(err, ERR_INVALID, "--daemonize and --console-log need --console");
-	return apply_core(options, err);
+	return check_together(options, err) < 0 ? -1 : apply_core(options, err);
 }
