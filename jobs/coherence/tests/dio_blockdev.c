@@ -118,12 +118,18 @@ static int kernel_sum(struct ctx *ctx, const struct read *read, uint32_t *sum)
 	return 0;
 }
 
+/* A first look that is wrong although no line of the user's was there means that memory was old, then and in the other
+ * states; a trial of that kind is the first of all. */
 static enum fault fault_of(const struct read *read, bool early, bool kernel, bool late)
 {
+	static bool memory_was_old;
+
 	if (early && kernel && late)
 		return FAULT_LOST_WRITE;
-	if (early && !kernel && !late)
-		return read->states.user == USER_ABSENT ? FAULT_STALE_MEMORY : FAULT_STALE_USER;
+	if (early && !kernel && !late) {
+		memory_was_old |= read->states.user == USER_ABSENT;
+		return memory_was_old ? FAULT_STALE_MEMORY : FAULT_STALE_USER;
+	}
 	if (!early && kernel && !late)
 		return FAULT_STALE_KERNEL;
 	return !early && !kernel ? FAULT_LATE_WRITEBACK : FAULT_MIXED;
