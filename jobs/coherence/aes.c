@@ -6,7 +6,7 @@
 #define ROUNDS 10U
 
 struct schedule {
-	uint8_t keys[ROUNDS + 1U][AES_BLOCK_BYTES];
+	uint8_t keys[(ROUNDS + 1U) * AES_BLOCK_BYTES];
 };
 
 /* The substitution box and its inverse: made on first use, from their definition. */
@@ -49,7 +49,7 @@ static void make_boxes(void)
 
 static void expand(const uint8_t key[AES_KEY_BYTES], struct schedule *schedule)
 {
-	uint8_t *words = schedule->keys[0];
+	uint8_t *words = schedule->keys;
 	uint8_t constant = 1;
 
 	if (box[0] == 0)
@@ -119,30 +119,30 @@ static void unmix_column(uint8_t column[4])
 
 static void encrypt(const struct schedule *schedule, uint8_t block[AES_BLOCK_BYTES])
 {
-	mix(block, schedule->keys[0]);
+	mix(block, schedule->keys);
 	for (unsigned int round = 1; round <= ROUNDS; round++) {
 		substitute_and_shift(block, box, 1);
 		for (unsigned int i = 0; i < AES_BLOCK_BYTES && round < ROUNDS; i += 4)
 			mix_column(block + i);
-		mix(block, schedule->keys[round]);
+		mix(block, schedule->keys + (size_t)round * AES_BLOCK_BYTES);
 	}
 }
 
 static void decrypt(const struct schedule *schedule, uint8_t block[AES_BLOCK_BYTES])
 {
 	for (unsigned int round = ROUNDS; round > 0; round--) {
-		mix(block, schedule->keys[round]);
+		mix(block, schedule->keys + (size_t)round * AES_BLOCK_BYTES);
 		for (unsigned int i = 0; i < AES_BLOCK_BYTES && round < ROUNDS; i += 4)
 			unmix_column(block + i);
 		substitute_and_shift(block, inverse_box, 3);
 	}
-	mix(block, schedule->keys[0]);
+	mix(block, schedule->keys);
 }
 
 void aes_cbc(enum aes_way way, const uint8_t key[AES_KEY_BYTES], const uint8_t iv[AES_BLOCK_BYTES],
              uint8_t *data, size_t bytes)
 {
-	struct schedule schedule;
+	struct schedule schedule = {{0}};
 	uint8_t chain[AES_BLOCK_BYTES];
 
 	expand(key, &schedule);
@@ -167,7 +167,7 @@ void aes_cbc(enum aes_way way, const uint8_t key[AES_KEY_BYTES], const uint8_t i
 void aes_xts(enum aes_way way, const uint8_t key[2 * AES_KEY_BYTES],
              const uint8_t tweak[AES_BLOCK_BYTES], uint8_t *data, size_t bytes)
 {
-	struct schedule schedule;
+	struct schedule schedule = {{0}};
 	uint8_t mask[AES_BLOCK_BYTES];
 
 	expand(key + AES_KEY_BYTES, &schedule);

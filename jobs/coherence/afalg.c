@@ -107,15 +107,15 @@ void afalg_close(struct afalg *alg)
 	(void)close(alg->type);
 }
 
-int afalg_put(const struct afalg *alg, bool encrypt, const uint8_t iv[AFALG_IV_BYTES],
-              const void *data, size_t bytes)
+int afalg_put(const struct afalg *alg, bool encrypt, const uint8_t iv[AFALG_IV_BYTES], void *data,
+              size_t bytes)
 {
 	union {
 		struct cmsghdr align;
 		char room[CMSG_SPACE(sizeof(uint32_t)) +
 		          CMSG_SPACE(sizeof(struct af_alg_iv) + AFALG_IV_BYTES)];
 	} control = {0};
-	struct iovec vector = {.iov_base = (void *)(uintptr_t)data, .iov_len = bytes};
+	struct iovec vector = {.iov_base = data, .iov_len = bytes};
 	struct msghdr message = {
 		.msg_iov = &vector,
 		.msg_iovlen = 1,

@@ -22,5 +22,5 @@ void afalg_close(struct afalg *alg);
 
 /* Hand bytes of data to the cipher, to be encrypted or decrypted with iv. The kernel keeps a copy; it works when the
  * result is read from alg->fd. Returns 0, or -1 with errno. */
-int afalg_put(const struct afalg *alg, bool encrypt, const uint8_t iv[AFALG_IV_BYTES],
-              const void *data, size_t bytes);
+int afalg_put(const struct afalg *alg, bool encrypt, const uint8_t iv[AFALG_IV_BYTES], void *data,
+              size_t bytes);

@@ -22,7 +22,12 @@ int aio_destroy(aio_context_t context)
 
 volatile struct aio_ring *aio_ring(aio_context_t context)
 {
-	return (volatile struct aio_ring *)(uintptr_t)context;
+	union {
+		uintptr_t number;
+		volatile struct aio_ring *ring;
+	} address = {.number = (uintptr_t)context};
+
+	return address.ring;
 }
 
 void aio_prepare(struct iocb *request, uint16_t command, int fd, void *buffer, uint64_t bytes,

@@ -116,7 +116,7 @@ static int borrow(struct ctx *ctx, const char *name, int fd, struct ledger_entry
 
 struct wish {
 	struct ctx *ctx;
-	dev_t *device;
+	dev_t device;
 };
 
 static int take(const char *name, void *argument)
@@ -137,16 +137,18 @@ static int take(const char *name, void *argument)
 	error = errno;
 	(void)close(fd);
 	if (result == 0)
-		result = node_block(name, wish->device);
+		result = node_block(name, &wish->device);
 	errno = error;
 	return result;
 }
 
 int borrowed_take(struct ctx *ctx, enum borrowed_kind kind, dev_t *device)
 {
-	struct wish wish = {.ctx = ctx, .device = device};
+	struct wish wish = {.ctx = ctx};
+	int result = each(kind, take, &wish);
 
-	return each(kind, take, &wish);
+	*device = wish.device;
+	return result;
 }
 
 static int fill_all(int fd, uint8_t fill)

@@ -37,6 +37,16 @@ struct answer {
 	};
 };
 
+struct request {
+	struct fuse_in_header header;
+	union {
+		struct fuse_read_in read;
+		struct fuse_write_in write;
+	};
+};
+
+_Static_assert(sizeof(struct request) == WRITE_HEADER, "the data of a write come behind it");
+
 /* What the server has; only it touches these, but for the two pages of struct fusefile. A kernel that forgets to flush
  * must not garble requests and answers, or nothing would work and the test would see nothing: both are pushed out of
  * the cache around each call, and so are a few of the lines under test, those with the same places. */
@@ -45,25 +55,17 @@ static struct server {
 	unsigned int opened;
 	uint8_t *served, *received;
 	uint8_t spare[SPARE_BYTES];
-	_Alignas(128) struct {
-		struct fuse_in_header header;
-		union {
-			struct fuse_read_in read;
-			struct fuse_write_in write;
-		};
-	} request;
-	_Alignas(256) struct answer answer;
+	struct request request __attribute__((aligned(128)));
+	struct answer answer __attribute__((aligned(256)));
 } server;
 
-_Static_assert(sizeof(server.request) == WRITE_HEADER, "the data of a write come behind it");
-
 /* Answer with bytes of server.answer behind its header, and with a page when there is one. */
-static int reply(int error, size_t bytes, const void *page, size_t page_bytes)
+static int reply(int error, size_t bytes, void *page, size_t page_bytes)
 {
 	struct answer *answer = &server.answer;
 	struct iovec parts[2] = {
 		{.iov_base = answer, .iov_len = sizeof(answer->header) + bytes},
-		{.iov_base = (void *)(uintptr_t)page, .iov_len = page_bytes},
+		{.iov_base = page, .iov_len = page_bytes},
 	};
 
 	answer->header = (struct fuse_out_header){

@@ -21,10 +21,10 @@
 #include <unistd.h>
 
 /* We ask for this number (of 0 to 31), so that a later run knows what is ours. */
-#define UBI_NUMBER "30"
-#define UBI        "/sys/class/ubi/ubi" UBI_NUMBER
+#define UBI_NUMBER 30
+#define UBI        "/sys/class/ubi/ubi30"
 #define VOLUME     UBI "_0"
-#define BLOCK_NAME "ubiblock" UBI_NUMBER "_0"
+#define BLOCK_NAME "ubiblock30_0"
 #define RAM_ERASED 0xff
 
 #define REMOVE_ATTEMPTS 200U
@@ -95,7 +95,7 @@ static int check_blank(const char *name)
 static int attach(unsigned int mtd)
 {
 	struct ubi_attach_req request = {
-		.ubi_num = atoi(UBI_NUMBER),
+		.ubi_num = UBI_NUMBER,
 		.mtd_num = (int32_t)mtd,
 	};
 	int control = open_control();
@@ -200,7 +200,7 @@ static int erase(unsigned int mtd)
 /* One attempt; the last user of the block device may still be on its way out. */
 static int detach(int control)
 {
-	int32_t number = atoi(UBI_NUMBER);
+	int32_t number = UBI_NUMBER;
 
 	if (access(VOLUME, F_OK) == 0)
 		(void)call(VOLUME "/dev", O_RDWR, UBI_IOCVOLRMBLK, NULL);

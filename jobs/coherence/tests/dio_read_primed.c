@@ -88,7 +88,7 @@ static int act(struct ctx *ctx, struct target *target)
 static void allow_new(uint8_t *buffer, const struct pattern *new)
 {
 	for (unsigned int first = 0; first < PAGE_HALVES; first += SECTOR_BYTES / HALF_BYTES) {
-		uint32_t want[SECTOR_BYTES / sizeof(uint32_t)];
+		uint32_t want[SECTOR_BYTES / sizeof(uint32_t)] = {0};
 
 		for (unsigned int i = 0; i < SECTOR_BYTES / HALF_BYTES; i++)
 			pattern_half(new, first + i, want + (size_t)i * HALF_WORDS);

@@ -60,7 +60,7 @@ static uint8_t *page_of(const struct target *target, unsigned int index)
 
 static off_t position_of(const struct target *target)
 {
-	return (off_t)(target->page * SPAN_PAGES * PAGE_BYTES);
+	return (off_t)target->page * (off_t)(SPAN_PAGES * PAGE_BYTES);
 }
 
 static int base(struct ctx *ctx, struct target *target)
