@@ -28,6 +28,11 @@ def pattern(number):
     return b"".join(word.to_bytes(4, "little") for word in words)
 
 
+def instructions(figures):
+    """How many --stats says were run; other messages may be in front."""
+    return int(re.search(r"(\d+) instructions in", figures).group(1))
+
+
 class Devices(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
