@@ -7,7 +7,7 @@
 
 /* SCTLR: bits that can be written, and those among them that must stay 0 here. */
 #define CONTROL_WRITABLE    0x33e0ff87u
-#define CONTROL_UNSUPPORTED 0x33008080u /* FA, TRE, EE, VE, L4, B */
+#define CONTROL_UNSUPPORTED 0x33008080u /* FA, TEX remap, EE, VE, L4, B */
 
 /* What the parts say about themselves in c0: CRm 0, 1 and 2. */
 struct identity {
