@@ -44,7 +44,7 @@ def problem_of(control):
     for cache, expected in control["expected"].items():
         if cache not in CLASSES or expected.get("evidence") not in EVIDENCE:
             return f"class {cache}, evidence {expected.get('evidence')}"
-        if expected.keys() - {"evidence", "kills", "passes", "survives", "fixes"}:
+        if expected.keys() - {"evidence", "kills", "passes", "survives", "fixes", "note"}:
             return f"{cache}: fields {sorted(expected)}"
         if bool(expected["kills"] or expected.get("fixes")) == bool(expected.get("survives")):
             return f"{cache}: it kills or fixes something, or it survives for a reason"
@@ -81,6 +81,8 @@ def words(expected):
         said.append("must pass whatever the stock kernel passes")
     elif expected["passes"]:
         said.append(f"must pass {', '.join(expected['passes'])}")
+    if expected.get("note"):
+        said.append(f"note: {expected['note']}")
     return said
 
 
