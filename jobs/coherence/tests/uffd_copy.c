@@ -51,6 +51,10 @@ static int aim(struct ctx *ctx, struct target *target, const struct cell *cell)
 	/* Older content, for the kernel's view of the source and for the clean states. */
 	pattern_store(ctx->source, cell->user == USER_DIRTY ? &target->base : &target->user);
 	machine_settle();
+	/* The frame that goes now is the one that comes back: the kernel's lines of it are here when it is filled, and its
+	 * stores stay in them. */
+	if (trial_read(ctx, target) < 0)
+		return -1;
 	return drop(ctx, target);
 }
 
