@@ -207,6 +207,8 @@ static int map_socket(struct ctx *ctx)
 
 		(void)close(target->fd);
 		target->fd = -1; /* the kernel's view is by /proc/self/mem */
+		/* A cache that aliases wants the colour of the mapping's start. */
+		target->va = slot_at(target->slot, target->slot_index, 0);
 		if (map_readable(target) == MAP_FAILED)
 			return errno == ENODEV ? 1 : ctx_error(ctx, "mapping a socket");
 	}
