@@ -25,6 +25,13 @@
 #define UBI        "/sys/class/ubi/ubi30"
 #define VOLUME     UBI "_0"
 #define BLOCK_NAME "ubiblock30_0"
+/* Where UBI puts its second header is written into the first, at the start of each erase block. Nobody else asks for
+ * this place, so the first header says that it is ours. */
+#define VID_OFFSET      1984
+#define EC_HEADER_BYTES 64
+#define EC_VID_OFFSET   16                /* big-endian */
+#define ERASE_STEP      ((off_t)64 << 10) /* mtdram has erase blocks of 128 KiB, unless told otherwise */
+
 #define RAM_ERASED 0xff
 
 #define REMOVE_ATTEMPTS 200U
@@ -97,6 +104,7 @@ static int attach(unsigned int mtd)
 	struct ubi_attach_req request = {
 		.ubi_num = UBI_NUMBER,
 		.mtd_num = (int32_t)mtd,
+		.vid_hdr_offset = VID_OFFSET,
 	};
 	int control = open_control();
 	int result;
@@ -222,13 +230,48 @@ int ubi_remove(unsigned int mtd)
 	return access(UBI, F_OK) == 0 ? -1 : erase(mtd);
 }
 
+/* True when the open device has an erase block that UBI wrote for us. */
+static bool has_mark(int fd)
+{
+	uint8_t header[EC_HEADER_BYTES];
+
+	for (off_t at = 0; pread(fd, header, sizeof(header), at) == (ssize_t)sizeof(header);
+	     at += ERASE_STEP) {
+		unsigned int offset =
+			(unsigned int)header[EC_VID_OFFSET + 2] << 8 | header[EC_VID_OFFSET + 3];
+
+		if (memcmp(header, "UBI#", 4) == 0 && offset == VID_OFFSET)
+			return true;
+	}
+	return false;
+}
+
+/* A runner that was killed between taking UBI off and erasing has left nothing but what is in mtdram. */
+static unsigned int erase_marked(void)
+{
+	char name[32];
+	bool marked;
+	dev_t device;
+	int fd;
+
+	if (borrowed_mtdram(name) < 0 || node_block(name, &device) < 0)
+		return 0;
+	fd = node_open(S_IFBLK, device, O_RDONLY | O_EXCL);
+	if (fd < 0)
+		return 0;
+	marked = has_mark(fd);
+	(void)close(fd);
+	return marked && erase((unsigned int)strtoul(name + strlen("mtdblock"), NULL, 10)) == 0 ? 1
+	                                                                                        : 0;
+}
+
 unsigned int ubi_remove_matching(int (*wanted)(const char *name, void *context), void *context)
 {
 	char label[LEDGER_NAME_MAX] = "";
 	uint64_t mtd;
 
 	if (sysfile_number(UBI "/mtd_num", &mtd) < 0)
-		return 0;
+		return erase_marked();
 	/* Without a volume its maker was killed just after attaching: the number alone says that it is ours. */
 	if (sysfile_read(VOLUME "/name", label, sizeof(label)) == 0 && !wanted(label, context))
 		return 0;
