@@ -23,6 +23,7 @@ static const char *const paths[KNOB_COUNT] = {
 	[KNOB_KSM_RUN] = KSM "run",
 	[KNOB_SCSI_DEBUG_DELAY] = "/sys/bus/pseudo/drivers/scsi_debug/delay",
 	[KNOB_ZSWAP_ENABLED] = "/sys/module/zswap/parameters/enabled",
+	[KNOB_BPF_JIT] = "/proc/sys/net/core/bpf_jit_enable",
 	[KNOB_COMPACT_UNEVICTABLE] = "/proc/sys/vm/compact_unevictable_allowed",
 };
 

@@ -18,6 +18,7 @@ enum knob {
 	KNOB_ZSWAP_ENABLED,
 	KNOB_COMPACT_UNEVICTABLE, /* may compaction move locked pages? */
 	KNOB_SCSI_DEBUG_DELAY,    /* how long each command takes, in ticks */
+	KNOB_BPF_JIT,
 	KNOB_COUNT,
 };
 

@@ -45,6 +45,8 @@
 	ROW(ptrace_poke_text) \
 	ROW(uprobe_xol) \
 	ROW(procmem_self_text) \
+	ROW(bpf_jit) \
+	ROW(signal_trampoline) \
 	/* Other processes, rings shared with the kernel */ \
 	ROW(exec_args) \
 	ROW(aio_ring) \
