@@ -193,6 +193,7 @@ void arm_init(struct cpu *cpu)
 		arm_state_rows,  arm_multiply_rows, arm_memory_rows,
 		arm_system_rows, arm_data_rows,     NULL};
 	const struct arm_row *const *tables = cpu->v6 ? v6 : v6 + 4;
+	/* cppcheck-suppress AssignmentIntegerToAddress ; it is a table of functions */
 	arm_fn **table = decode_table[cpu->v6];
 
 	for (uint32_t i = 0; i < 4096; i++)

@@ -551,6 +551,7 @@ static arm_fn *find(const struct arm_row *row, uint32_t insn)
 
 void thumb_init(struct cpu *cpu)
 {
+	/* cppcheck-suppress AssignmentIntegerToAddress ; it is a table of functions */
 	arm_fn **table = decode_table[cpu->v6];
 
 	for (uint32_t i = 0; i < 1024; i++) {
