@@ -2,7 +2,8 @@
  *
  * As procmem-rw, but the kernel copies by plain stores through its alias and flushes nothing afterwards. On a cache that
  * allocates on reads only the stores go to memory, because get_user_pages has dropped the kernel's lines; on one that allocates
- * on writes too they stay behind, and stock kernels fail the writes there. Nothing guards against that, so the writes are a gap. */
+ * on writes too they stay behind, and stock kernels fail the writes there. Nothing guards against that, so the writes are a
+ * gap. */
 #include "remote.h"
 #include "tests.h"
 

@@ -3,7 +3,8 @@
  * A cache of virtual addresses cannot tell whose line it has: the switch from one process to the other must clean and drop
  * them all. Three processes pass a turn round, and each checks that its page is as it left it, and stores anew. One of them
  * is two threads, which share the page; another has the work done by a child that shares its memory, as vfork() does.
- * Who dies leaves the others waiting, up to the time limit. `forks` makes more address spaces than an ARMv6 or ARMv7 has numbers for (256), so that these are given out again. */
+ * Who dies leaves the others waiting, up to the time limit. `forks` makes more address spaces than an ARMv6 or ARMv7 has
+ * numbers for (256), so that these are given out again. */
 #include "child.h"
 #include "number.h"
 #include "tests.h"
