@@ -23,6 +23,7 @@ enum { VARIANT_PEEK, VARIANT_DELIVERED, VARIANT_REAP, VARIANTS };
 struct ring {
 	aio_context_t context;
 	volatile struct aio_ring *shared;
+	const void *at; /* the same, to say where it is */
 	int fd;
 };
 
@@ -34,6 +35,7 @@ static int ring_open(struct ctx *ctx, struct ring *ring)
 		return ctx_cannot(ctx, "asynchronous I/O");
 	}
 	ring->shared = aio_ring(ring->context);
+	memcpy(&ring->at, &ring->context, sizeof(ring->at));
 	if (ring->shared->magic == AIO_RING_MAGIC && ring->shared->compatible == 1 &&
 	    ring->shared->incompatible == 0 && ring->shared->count > REQUESTS)
 		return 0;
@@ -68,7 +70,7 @@ static void check(struct ctx *ctx, struct number *number, enum fault fault, uint
 
 static int run_peek(struct ctx *ctx, struct ring *ring)
 {
-	struct number number = {.va = (const void *)(uintptr_t)ring->context};
+	struct number number = {.va = ring->at};
 
 	for (; number.iteration < ctx->iterations; number.iteration++) {
 		uint32_t head = ring->shared->head;
@@ -99,7 +101,7 @@ static void resume(const struct ring *ring)
 
 static int run_reap(struct ctx *ctx, struct ring *ring)
 {
-	struct number number = {.cell = VARIANT_REAP, .va = (const void *)(uintptr_t)ring->context};
+	struct number number = {.cell = VARIANT_REAP, .va = ring->at};
 
 	ctx->report->running_cell = VARIANT_REAP;
 	for (; number.iteration < ctx->iterations; number.iteration++) {

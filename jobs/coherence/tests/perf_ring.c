@@ -20,6 +20,7 @@ enum { VARIANT_HEAD, VARIANT_RECORD, VARIANTS };
 #define RECORDS    4U
 
 struct ring {
+	const uint8_t *at; /* all of it, to say where it is */
 	volatile struct perf_event_mmap_page *control;
 	const volatile uint8_t *data;
 };
@@ -30,7 +31,8 @@ struct sample {
 	uint64_t address;
 };
 
-static int ring_open(struct ctx *ctx, struct ring *ring)
+/* Returns the mapping, or NULL after ctx_skip() or ctx_error(). */
+static void *ring_open(struct ctx *ctx)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -43,14 +45,16 @@ static int ring_open(struct ctx *ctx, struct ring *ring)
 	int fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
 	void *at;
 
-	if (fd < 0)
-		return ctx_cannot(ctx, "counting page faults");
+	if (fd < 0) {
+		(void)ctx_cannot(ctx, "counting page faults");
+		return NULL;
+	}
 	at = mmap(NULL, PAGE_BYTES + DATA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (at == MAP_FAILED)
-		return ctx_cannot(ctx, "a ring of samples");
-	ring->control = at;
-	ring->data = (const volatile uint8_t *)at + PAGE_BYTES;
-	return 0;
+	if (at == MAP_FAILED) {
+		(void)ctx_cannot(ctx, "a ring of samples");
+		return NULL;
+	}
+	return at;
 }
 
 /* The address in the record at head; 0 when it is no such record. */
@@ -91,7 +95,7 @@ static void trial(struct ctx *ctx, const struct ring *ring, volatile uint8_t *pa
 		.iteration = iteration,
 		.fault = FAULT_STALE_USER,
 		.want = 1,
-		.va = (const void *)(uintptr_t)&ring->control->data_head,
+		.va = ring->at,
 	};
 	uint32_t want = (uint32_t)(uintptr_t)page;
 	uint32_t head;
@@ -108,7 +112,7 @@ static void trial(struct ctx *ctx, const struct ring *ring, volatile uint8_t *pa
 	number.cell = VARIANT_RECORD;
 	number.want = want;
 	number.got = address;
-	number.va = (const void *)(uintptr_t)(ring->data + head % DATA_BYTES);
+	number.va = ring->at + PAGE_BYTES + head % DATA_BYTES;
 	number.length = sizeof(struct sample);
 	(void)number_check(ctx, &number);
 }
@@ -116,11 +120,13 @@ static void trial(struct ctx *ctx, const struct ring *ring, volatile uint8_t *pa
 static int run(struct ctx *ctx)
 {
 	size_t bytes = (size_t)ctx->iterations * PAGE_BYTES;
-	struct ring ring = {0};
+	void *at = ring_open(ctx);
+	struct ring ring = {.at = at, .control = at};
 	uint8_t *pages;
 
-	if (ring_open(ctx, &ring) < 0)
+	if (at == NULL)
 		return -1;
+	ring.data = ring.at + PAGE_BYTES;
 	pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (pages == MAP_FAILED)
 		return ctx_cannot(ctx, "memory");

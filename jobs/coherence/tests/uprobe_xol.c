@@ -182,7 +182,7 @@ static int map_function(struct ctx *ctx, struct code *code)
 
 static int run(struct ctx *ctx)
 {
-	struct code code;
+	struct code code = {.fd = -1};
 
 	if (probe_type(&code.type) < 0)
 		return ctx_cannot(ctx, "probes of user code (perf's uprobe)");

@@ -41,7 +41,7 @@ static int trial(struct ctx *ctx, const struct uring *ring, unsigned int iterati
 		.iteration = iteration,
 		.fault = FAULT_STALE_KERNEL,
 		.want = 1,
-		.va = (const void *)(uintptr_t)ring->sq_tail,
+		.va = ring->rings,
 	};
 	uint32_t head = *ring->cq_head;
 	uint32_t seen;
@@ -61,7 +61,7 @@ static int trial(struct ctx *ctx, const struct uring *ring, unsigned int iterati
 	number.fault = FAULT_STALE_USER;
 	number.want = iteration + 1U;
 	number.got = seen;
-	number.va = (const void *)(uintptr_t)ring->cq_tail;
+	number.va = ring->rings;
 	if (number_check(ctx, &number))
 		return 1;
 	*ring->cq_head = head + 1U;
