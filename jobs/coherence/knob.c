@@ -3,11 +3,13 @@
 #include "ctx.h"
 #include "ledger.h"
 #include "sysfile.h"
+#include "zramdev.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -65,10 +67,10 @@ static struct ledger_entry *find_entry(struct ledger *ledger, enum knob knob)
 
 /* A board whose directories are all read-only can still be tested: then only a killed runner
  * leaves the setting changed. */
-static void remember(const struct ledger *ledger, const struct ledger_entry *entry)
+void knob_remember(const struct ledger *ledger, const char *name, const char *value)
 {
 	char line[LINE_ROOM];
-	int length = snprintf(line, sizeof(line), "%s %s\n", entry->name, entry->value);
+	int length = snprintf(line, sizeof(line), "%s %s\n", name, value);
 
 	for (size_t i = 0; i < DIRECTORIES; i++) {
 		char path[96];
@@ -104,7 +106,7 @@ static int note_old(struct ctx *ctx, enum knob knob)
 	(void)snprintf(entry->name, sizeof(entry->name), "%s", paths[knob]);
 	memcpy(entry->value, old, strlen(old) + 1);
 	entry->kind = LEDGER_KNOB; /* last: a half-filled entry must not be restored */
-	remember(ctx->ledger, entry);
+	knob_remember(ctx->ledger, entry->name, entry->value);
 	return 0;
 }
 
@@ -138,6 +140,8 @@ static int restore_line(char *line)
 		return -1;
 	*value++ = '\0';
 	value[strcspn(value, "\n")] = '\0';
+	if (strcmp(line, KNOB_ZRAM) == 0)
+		return zram_remove_empty((unsigned int)strtoul(value, NULL, 10));
 	for (unsigned int knob = 0; knob < KNOB_COUNT; knob++) {
 		if (strcmp(line, paths[knob]) == 0)
 			return sysfile_write(paths[knob], value);

@@ -28,6 +28,12 @@ bool knob_exists(enum knob knob);
 /* Set it. Returns 0, or -1 with errno. */
 int knob_set(struct ctx *ctx, enum knob knob, const char *value);
 
+#define KNOB_ZRAM                                                                                  \
+	"zram" /* as name: not a setting but the number of a zram device that may have no label yet */
+
+/* Write a line for the sweep into the file of this ledger, where there is room for one. */
+void knob_remember(const struct ledger *ledger, const char *name, const char *value);
+
 /* Put back what entry notes. Returns 0, or -1 when it could not. */
 int knob_restore(const struct ledger_entry *entry);
 

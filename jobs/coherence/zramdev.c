@@ -1,6 +1,7 @@
 #include "zramdev.h"
 
 #include "ctx.h"
+#include "knob.h"
 #include "ledger.h"
 #include "node.h"
 #include "sysfile.h"
@@ -107,6 +108,7 @@ static int set_up(struct ctx *ctx, struct zram *zram, const char *algorithm)
 int zram_open(struct ctx *ctx, struct zram *zram, uint64_t bytes, const char *algorithm)
 {
 	struct ledger_entry *entry = ledger_add(ctx->ledger, LEDGER_FREE);
+	char number[16];
 	int error;
 
 	zram->fd = -1;
@@ -124,6 +126,8 @@ int zram_open(struct ctx *ctx, struct zram *zram, uint64_t bytes, const char *al
 		return -1;
 	}
 	zram->number = entry->loop;
+	(void)snprintf(number, sizeof(number), "%u", zram->number);
+	knob_remember(ctx->ledger, KNOB_ZRAM, number);
 	if (set_up(ctx, zram, algorithm) == 0)
 		return 0;
 	error = errno;
@@ -226,6 +230,16 @@ int zram_remove(unsigned int number)
 	(void)snprintf(name, sizeof(name), "zram%u", number);
 	if (size_of(number) > 0 && node_block(name, &device) == 0)
 		(void)with_path(device, swapoff); /* EINVAL: nobody swaps to it */
+	return empty_and_remove(number);
+}
+
+int zram_remove_empty(unsigned int number)
+{
+	char path[64];
+
+	attribute(path, number, "disksize");
+	if (number == 0 || access(path, F_OK) < 0 || size_of(number) > 0)
+		return -1;
 	return empty_and_remove(number);
 }
 

@@ -27,6 +27,10 @@ int zram_swapoff(const struct zram *zram);
  * was being made. Returns 0 when it is gone, else -1. */
 int zram_remove(unsigned int number);
 
+/* Take device number away if nothing is in it: a runner was killed before it had a label, or when it was empty again.
+ * Returns 0, or -1 when it is not there or in use. */
+int zram_remove_empty(unsigned int number);
+
 #define LEDGER_ZRAM_NEW 0xffffffffU
 
 /* Remove every zram device whose last page wanted() is true for. Returns how many. */
