@@ -4,7 +4,11 @@
  * from the farm's board file) that nobody writes to; it is only read. What it holds is not ours, so pages
  * are compared by a sum, computed from the words of the page alone: reading a reference between the act and the
  * look would be pressure on the cache. Every page of the first 4 MiB is one trial, over the states in turn; bulk
- * reads 64 KiB at a time, as a driver gets several pages for one transfer. */
+ * reads 64 KiB at a time, as a driver gets several pages for one transfer.
+ *
+ * get_user_pages has cleaned both aliases before the DMA API gets to them, so direct reads show a driver's own
+ * copying, not a DMA mapping that forgets to invalidate. "buffered" does: it reads into a page of the page cache whose
+ * frame was another page's a moment before, with the kernel's lines of that still there. */
 #include "number.h"
 #include "pool.h"
 #include "tests.h"
@@ -16,7 +20,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { VARIANT_ANON, VARIANT_MAPPED, VARIANT_ANON_BULK, VARIANT_MAPPED_BULK, VARIANTS };
+enum {
+	VARIANT_ANON,
+	VARIANT_MAPPED,
+	VARIANT_ANON_BULK,
+	VARIANT_MAPPED_BULK,
+	VARIANT_BUFFERED,
+	VARIANTS
+};
 
 #define PAGES      1024U
 #define BULK_PAGES 16U
@@ -250,6 +261,68 @@ static int run_bulk(struct ctx *ctx, unsigned int variant, int fd)
 	return 0;
 }
 
+static int read_buffered(struct ctx *ctx, unsigned int page, uint32_t *sum)
+{
+	if (ctx_whole(ctx,
+	              pread(buffered, ctx->buffer, PAGE_BYTES, (off_t)page * (off_t)PAGE_BYTES),
+	              PAGE_BYTES, "buffered read of the device") < 0)
+		return -1;
+	*sum = sum_of(ctx->buffer, 1);
+	(void)posix_fadvise(buffered, 0, 0,
+	                    POSIX_FADV_DONTNEED); /* its frame is the next to be taken */
+	return 0;
+}
+
+static int trial_buffered(struct ctx *ctx, struct number *number, unsigned int page)
+{
+	uint32_t other;
+	uint32_t again;
+
+	machine_settle();
+	if (ctx_whole(ctx, pread(direct, ctx->source, PAGE_BYTES, (off_t)page * (off_t)PAGE_BYTES),
+	              PAGE_BYTES, "direct read from the device") < 0)
+		return -1;
+	machine_settle();
+	number->want = sum_of(ctx->source, 1);
+	if (read_buffered(ctx, (page + pages / 2) % pages, &other) < 0)
+		return -1;
+	number->before = machine_switches();
+	if (read_buffered(ctx, page, &number->got) < 0)
+		return -1;
+	number->fault = FAULT_STALE_KERNEL;
+	if (number->got != number->want) {
+		machine_settle();
+		if (read_buffered(ctx, page, &again) < 0)
+			return -1;
+		if (again != number->want)
+			number->fault = FAULT_NOT_CACHE;
+	}
+	(void)number_check(ctx, number);
+	machine_breathe();
+	return 0;
+}
+
+static int run_buffered(struct ctx *ctx)
+{
+	unsigned int cell = first_cell(ctx, VARIANT_BUFFERED);
+
+	ctx->report->running_cell = cell;
+	(void)posix_fadvise(buffered, 0, 0, POSIX_FADV_RANDOM); /* no page ahead */
+	for (unsigned int i = 0; i < ctx->iterations * pages; i++) {
+		struct number number = {
+			.cell = cell,
+			.iteration = i / pages,
+			.va = ctx->buffer,
+			.length = PAGE_BYTES,
+			.tag = TAG_TORN,
+		};
+
+		if (trial_buffered(ctx, &number, i % pages) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int open_device(struct ctx *ctx)
 {
 	struct stat status;
@@ -294,7 +367,7 @@ static int run(struct ctx *ctx)
 	    pool_files(ctx, &pool, file_on_tmpfs) < 0 || run_pages(ctx, VARIANT_MAPPED) < 0 ||
 	    run_bulk(ctx, VARIANT_ANON_BULK, -1) < 0)
 		return -1;
-	return run_bulk(ctx, VARIANT_MAPPED_BULK, file);
+	return run_bulk(ctx, VARIANT_MAPPED_BULK, file) < 0 ? -1 : run_buffered(ctx);
 }
 
 static const struct variant variants[VARIANTS] = {
@@ -302,6 +375,7 @@ static const struct variant variants[VARIANTS] = {
 	[VARIANT_MAPPED] = {"mapped", KIND_CONTRACT, USER_ALL, KERNEL_ALL, 0},
 	[VARIANT_ANON_BULK] = {"anon,bulk", KIND_CONTRACT, 0, 0, 0},
 	[VARIANT_MAPPED_BULK] = {"mapped,bulk", KIND_CONTRACT, 0, 0, 0},
+	[VARIANT_BUFFERED] = {"buffered", KIND_CONTRACT, 0, 0, 0},
 };
 
 const struct test test_dio_blockdev = {
