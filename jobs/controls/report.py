@@ -66,7 +66,7 @@ def summary(control, observation, said):
     lacking += [f"**fails but must pass: {', '.join(said['must_pass'])}**"] if said["must_pass"] else []
     lacking += [f"died: {', '.join(said['died'])}"] if said["died"] else []
     lacking += [observation["fault"]] if observation["fault"] else []
-    note = expected.get("note") or (expected.get("survives", "") if said["verdict"] == "survived" else "")
+    note = "; ".join(filter(None, (expected.get("survives"), expected.get("note"))))
     columns = (f"{control['id']} `{control['name']}`", f"{wanted} [{expected['evidence']}]", f"**{said['verdict']}**", seen or "nothing",
                ", ".join(said["also"]), "; ".join(lacking), note)
     return "| " + " | ".join(column.replace("*", "\\*") if "**" not in column else column for column in columns) + " |"
