@@ -245,10 +245,14 @@ static void list_test(struct jsonw *json, const struct test *test)
 
 int emit_list(FILE *out)
 {
-	static char text[LIST_MAX_BYTES];
+	/* Not static: a test's process locks all of its memory. */
+	char *text = malloc(LIST_MAX_BYTES);
 	struct jsonw json;
+	int result;
 
-	jsonw_start(&json, text, sizeof(text));
+	if (text == NULL)
+		return -1;
+	jsonw_start(&json, text, LIST_MAX_BYTES);
 	jsonw_open_object(&json, NULL);
 	jsonw_string(&json, "suite", "coherence");
 	jsonw_string(&json, "version", COHORT_VERSION);
@@ -258,8 +262,9 @@ int emit_list(FILE *out)
 		list_test(&json, tests[i]);
 	jsonw_close_array(&json);
 	jsonw_close_object(&json);
-	if (jsonw_finish(&json) < 0)
-		return -1;
-	(void)fprintf(out, "%s\n", text);
-	return 0;
+	result = jsonw_finish(&json) < 0 ? -1 : 0;
+	if (result == 0)
+		(void)fprintf(out, "%s\n", text);
+	free(text);
+	return result;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -102,8 +103,15 @@ static struct target *pool_add(struct pool *pool, const struct target *target)
 
 	*added = *target;
 	added->page = pool->count; /* small, so that a test can keep one source page for each */
-	added->views = pool->views[pool->count++];
+	added->views = pool->views + (size_t)VIEW_COUNT * pool->count++;
 	return added;
+}
+
+int pool_start(struct ctx *ctx, struct pool *pool)
+{
+	memset(pool, 0, sizeof(*pool));
+	pool->views = calloc((size_t)POOL_MAX * VIEW_COUNT, sizeof(*pool->views));
+	return pool->views != NULL ? 0 : ctx_cannot(ctx, "memory for views");
 }
 
 static int pool_fill(struct ctx *ctx, struct pool *pool, const struct source *source)
@@ -114,9 +122,10 @@ static int pool_fill(struct ctx *ctx, struct pool *pool, const struct source *so
 	int result = 0;
 	void *slots = slots_reserve(CANDIDATES);
 
-	memset(pool, 0, sizeof(*pool));
 	if (slots == NULL)
 		return ctx_error(ctx, "reserving addresses");
+	if (pool_start(ctx, pool) < 0)
+		return -1;
 	/* All candidates live until the choice is made: a frame given back would only be
 	 * handed out again. */
 	while (made < CANDIDATES && pool->count < POOL_MAX && result == 0) {
@@ -159,9 +168,10 @@ int pool_unmapped(struct ctx *ctx, struct pool *pool, pool_file_fn *make, unsign
 {
 	void *slots = slots_reserve(count);
 
-	memset(pool, 0, sizeof(*pool));
 	if (slots == NULL)
 		return ctx_error(ctx, "reserving addresses");
+	if (pool_start(ctx, pool) < 0)
+		return -1;
 	for (unsigned int i = 0; i < count; i++) {
 		struct target fresh = target_new(slots, i);
 		struct target *target = pool_add(pool, &fresh);
@@ -177,5 +187,7 @@ void pool_free(struct pool *pool)
 {
 	for (unsigned int i = 0; i < pool->count; i++)
 		target_free(&pool->targets[i]);
+	free(pool->views);
+	pool->views = NULL;
 	pool->count = 0;
 }

@@ -6,6 +6,10 @@
  * Returns a descriptor the pool owns, or -1 after ctx_skip() or ctx_error(). */
 typedef int pool_file_fn(struct ctx *ctx, unsigned int index, off_t bytes);
 
+/* Make pool empty, with room for the views of POOL_MAX targets, for a test that fills it by hand.
+ * Returns 0, or -1 after ctx_skip(). */
+int pool_start(struct ctx *ctx, struct pool *pool);
+
 /* Fill pool with pages of anonymous memory, each a VMA of its own. More are allocated than
  * needed and chosen by frame number, none below ctx->least_frame. A delta that never came up stays short.
  * Returns 0, or -1 (skip: frame numbers are hidden from us). */

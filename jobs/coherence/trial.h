@@ -40,7 +40,8 @@ struct target {
 struct pool {
 	unsigned int count;
 	struct target targets[POOL_MAX];
-	struct view views[POOL_MAX][VIEW_COUNT];
+	struct view *
+		views; /* owned: POOL_MAX x VIEW_COUNT; not in here, where every test's would be resident in each */
 };
 
 struct trial_ops {

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import unittest
 
-from farm import BUILD, children_of, wait_for
+from farm import BUILD, TOP, children_of, wait_for
 
 COHERENCE = os.path.join(BUILD, "jobs/coherence/coherence")
 WORDS = {"noconfig", "nodev", "noperm", "nosys", "old-kernel", "no-memory", "not-applicable"}
@@ -89,6 +89,13 @@ class Table(unittest.TestCase):
         self.assertEqual(record["type"], "env")
         self.assertEqual(record["uname"]["release"], os.uname().release)
         self.assertIn(record["dcache_by_timing"]["allocation"], ("read", "read-write", "unknown"))
+
+
+    def test_document(self):
+        """docs/TESTS.md is what the table says: jobs/coherence/make-doc PROGRAM >docs/TESTS.md."""
+        done = subprocess.run([os.path.join(TOP, "jobs/coherence/make-doc"), COHERENCE], stdout=subprocess.PIPE, text=True, check=True)
+        with open(os.path.join(TOP, "docs/TESTS.md"), encoding="utf-8") as file:
+            self.assertEqual(file.read(), done.stdout)
 
 
 class Run(unittest.TestCase):

@@ -168,10 +168,15 @@ static int run(struct ctx *ctx)
 	file = file_on_tmpfs(ctx, 0, 0);
 	if (file < 0)
 		return -1;
+	if (pool_start(ctx, &pool) < 0)
+		return -1;
 	pool.count = TARGETS_PER_DELTA;
 	for (unsigned int i = 0; i < pool.count; i++)
-		pool.targets[i] = (struct target){
-			.fd = -1, .delta = -1, .page = i, .va = area, .views = pool.views[i]};
+		pool.targets[i] = (struct target){.fd = -1,
+		                                  .delta = -1,
+		                                  .page = i,
+		                                  .va = area,
+		                                  .views = pool.views + (size_t)VIEW_COUNT * i};
 	for (unsigned int variant = 0; variant < VARIANTS; variant++) {
 		if (run_variant(ctx, variant) < 0)
 			return -1;

@@ -14,7 +14,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { VARIANT_PARENT_FIRST, VARIANT_CHILD_FIRST, VARIANT_CHAIN, VARIANT_FILE, VARIANTS };
+enum {
+	VARIANT_PARENT_FIRST,
+	VARIANT_CHILD_FIRST,
+	VARIANT_CHAIN,
+	VARIANT_FILE,
+	VARIANT_ZERO,
+	VARIANTS
+};
 
 #define CHAIN 4U
 
@@ -230,7 +237,36 @@ static int run_file(struct ctx *ctx)
 	ctx->act_sleeps = false;
 	if (pool_files(ctx, &pool, file_on_tmpfs) < 0)
 		return -1;
-	return trial_run_variant(ctx, VARIANT_FILE, &ops, &pool);
+	if (trial_run_variant(ctx, VARIANT_FILE, &ops, &pool) < 0)
+		return -1;
+	pool_free(&pool);
+	return 0;
+}
+
+/* zero: memory that was only read so far is the zero page of all. Nothing of it is copied, so only the flush behind the
+ * copy takes its lines away from the address: stores that hit them would go to everybody's zero page. */
+
+static int zero_base(struct ctx *ctx, struct target *target)
+{
+	target->base.base.writer = WRITER_ZERO;
+	return target_map(ctx, target, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+}
+
+static int run_zero(struct ctx *ctx)
+{
+	static const struct trial_ops ops = {
+		.base = zero_base,
+		.aim = aim,
+		.act = file_act,
+		.kernel_view = file_kernel_view,
+	};
+
+	running = VARIANT_ZERO;
+	ctx->act_sleeps = false;
+	if (pool_anon(ctx, &pool) < 0 || trial_run_variant(ctx, VARIANT_ZERO, &ops, &pool) < 0)
+		return -1;
+	pool_free(&pool);
+	return 0;
 }
 
 static const struct trial_ops fork_ops[] = {
@@ -294,7 +330,7 @@ static int run(struct ctx *ctx)
 		if (run_forks(ctx) < 0)
 			return -1;
 	}
-	return run_file(ctx);
+	return run_file(ctx) < 0 ? -1 : run_zero(ctx);
 }
 
 static const struct variant variants[VARIANTS] = {
@@ -302,6 +338,7 @@ static const struct variant variants[VARIANTS] = {
 	[VARIANT_CHILD_FIRST] = {"child-first", KIND_CONTRACT, USER_ALL, KERNEL_ALL, DELTA_ALL},
 	[VARIANT_CHAIN] = {"chain", KIND_CONTRACT, USER_ALL, 0, 0},
 	[VARIANT_FILE] = {"file", KIND_CONTRACT, 0, KERNEL_ALL, DELTA_ALL},
+	[VARIANT_ZERO] = {"zero", KIND_CONTRACT, 1U << USER_ABSENT | 1U << USER_CLEAN, 0, 0},
 };
 
 const struct test test_fork_cow = {

@@ -184,10 +184,14 @@ static int run(struct ctx *ctx)
 		ctx_skip_variant(ctx, VARIANT_DONTUNMAP_12K, REASON_OLD_KERNEL);
 		ctx_skip_variant(ctx, VARIANT_DONTUNMAP_LATE, REASON_OLD_KERNEL);
 	}
+	if (pool_start(ctx, &pool) < 0)
+		return -1;
 	pool.count = DELTA_COUNT;
 	for (unsigned int i = 0; i < pool.count; i++)
-		pool.targets[i] = (struct target){
-			.fd = -1, .delta = (int)i, .page = i, .views = pool.views[i]};
+		pool.targets[i] = (struct target){.fd = -1,
+		                                  .delta = (int)i,
+		                                  .page = i,
+		                                  .views = pool.views + (size_t)VIEW_COUNT * i};
 	for (unsigned int variant = 0; variant < VARIANTS; variant++) {
 		const struct trial_ops *ops = &ops_move;
 

@@ -277,14 +277,18 @@ static int run(struct ctx *ctx)
 	file_old = file_on_tmpfs(ctx, 0, (off_t)PAGE_BYTES);
 	if (file_old < 0)
 		return -1;
+	if (pool_start(ctx, &pool) < 0)
+		return -1;
 	pool.count = TARGETS_PER_DELTA;
 	for (unsigned int i = 0; i < pool.count; i++) {
 		int fd = file_on_tmpfs(ctx, i, (off_t)AREA_PAGES * (off_t)PAGE_BYTES);
 
 		if (fd < 0)
 			return -1;
-		pool.targets[i] =
-			(struct target){.fd = fd, .delta = -1, .page = i, .views = pool.views[i]};
+		pool.targets[i] = (struct target){.fd = fd,
+		                                  .delta = -1,
+		                                  .page = i,
+		                                  .views = pool.views + (size_t)VIEW_COUNT * i};
 	}
 	for (unsigned int variant = 0; variant < VARIANTS; variant++) {
 		if (run_variant(ctx, variant) < 0)

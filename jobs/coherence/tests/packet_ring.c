@@ -274,7 +274,9 @@ static int run(struct ctx *ctx)
 	ctx->act_sleeps = true;
 	if (open_sockets(ctx, &ring) < 0 || open_coloured(ctx, &ring) < 0)
 		return -1;
-	for (; number.iteration < ctx->iterations; number.iteration++) {
+	/* One lap at least, and a frame of the next: only then is a slot used that was given back. */
+	for (; number.iteration < ctx->iterations || number.iteration <= FRAMES;
+	     number.iteration++) {
 		if (trial(ctx, &ring, &number) < 0)
 			return -1;
 	}

@@ -267,6 +267,8 @@ static int run_shmat(struct ctx *ctx)
 	(void)shmctl(id, IPC_RMID, NULL); /* goes with its last user */
 	if (first == NULL || second == NULL)
 		return ctx_error(ctx, "shmat");
+	if (pool_start(ctx, &pool) < 0)
+		return -1;
 	pool.count = TARGETS_PER_DELTA;
 	for (unsigned int i = 0; i < pool.count; i++) {
 		pool.targets[i] = (struct target){
@@ -274,7 +276,7 @@ static int run_shmat(struct ctx *ctx)
 			.page = i,
 			.alias = first + (size_t)i * PAGE_BYTES,
 			.va = second + (size_t)i * PAGE_BYTES,
-			.views = pool.views[i],
+			.views = pool.views + (size_t)VIEW_COUNT * i,
 		};
 	}
 	return trial_run_variant(ctx, VARIANT_SHMAT, &ops, &pool);
