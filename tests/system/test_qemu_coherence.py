@@ -18,11 +18,8 @@ from test_qemu import CLASSES, build_of
 SUITE = os.path.join(farm.TOP, "build/agent-armel/jobs/coherence/coherence")
 SEED = int(os.environ.get("COHORT_SEED", "0")) or random.randrange(1, 1 << 31)
 KILL_ROUNDS = 100
-CORE_SET_S = 60     # of the board's own time
-# Resident memory of all processes of a test together, each counted with what it shares: the bound is what fits into the
-# 16 MiB that a 32 MiB board has left; that it does is tried below, with 16 MiB free.
-MEMORY_KIB = 16 << 10
-TAKES_WHAT_IS_FREE = {"compact-migrate"}
+# Resident memory of all processes of a test together, each counted with what it shares.
+MEMORY_KIB = 12 << 10
 # Tests that skip as a whole, and why, by board. The farm's own kernels have all that the suite needs.
 SKIPS = {
     "vivt": {},
@@ -136,8 +133,7 @@ class Coherence(test_qemu.Machines):
                 bad = [r for r in records[event["id"]] if r["type"] in ("mismatch", "result")]
                 self.assertEqual(verdict, "pass", (name, event, bad[-3:]))
                 self.assertGreater(event["trials"], 0, name)
-            if name not in TAKES_WHAT_IS_FREE:
-                self.assertLess(event["max_rss_kib"], MEMORY_KIB, name)
+            self.assertLess(event["max_rss_kib"], MEMORY_KIB, name)
         self.assertEqual(skips, SKIPS[machine])
         self.assertEqual(len(finished), len(names))
         self.assertEqual(of(events, "kernel-warning"), [])
