@@ -394,6 +394,7 @@ void mem_report_data_fault(struct mem *mem)
 static bool place_snap(struct mem *mem, const uint8_t **bytes, uint64_t **hits, struct snap *snap)
 {
 	uint8_t *ram = bus_ram(mem->bus, 0, 1);
+	struct cache *i;
 	const size_t cached = mem->i ? (size_t)mem->i->sets * mem->i->config.ways * CACHE_LINE : 0;
 	bool in_cache = mem->i && *bytes >= mem->i->data && *bytes < mem->i->data + cached;
 	uint64_t at = (uint64_t)(*bytes - (in_cache ? mem->i->data : ram));
@@ -402,11 +403,13 @@ static bool place_snap(struct mem *mem, const uint8_t **bytes, uint64_t **hits, 
 	SNAP(snap, at);
 	if (!snap_loading(snap))
 		return true;
-	if (!snap_need(snap,
-	               at < (in_cache ? cached : bus_ram_bytes(mem->bus)) && at % CACHE_LINE == 0))
+	i = in_cache ? mem->i : NULL;
+	if (!snap_need(snap, (i != NULL) == in_cache &&
+	                             at < (i ? cached : bus_ram_bytes(mem->bus)) &&
+	                             at % CACHE_LINE == 0))
 		return false;
-	*bytes = (in_cache ? mem->i->data : ram) + at;
-	*hits = in_cache ? &mem->i->stats.hits : &mem->uncached_fetches;
+	*bytes = (i ? i->data : ram) + at;
+	*hits = i ? &i->stats.hits : &mem->uncached_fetches;
 	return true;
 }
 
