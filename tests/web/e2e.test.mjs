@@ -127,7 +127,7 @@ test("the run has its facts, attempt, log and events; what the board said is esc
 			assert.match(await line.innerText(), /a board says \S+\[31mred\S+\[0m and <U\+202E>reversed/);
 			assert.doesNotMatch(await page.locator("body").textContent(), /[\u001b\u202e]/);
 			assert.match(await page.locator("#attempts").innerText(), /loop-1[^]*complete/);
-			assert.match(await page.locator("#events").innerText(), /began flip/);
+			await page.locator("#events", {hasText: "began flip"}).waitFor();
 			assert.match(await page.locator("#board-facts").innerText(), /release/);
 			await assertNoSideScroll(page);
 		});
