@@ -1,8 +1,8 @@
-/* stats.h - what counts and samples prove. Pure; distributions by GSL.
+/* stats.h - what counts prove. Pure; distributions by GSL.
  *
  * Rates are of bad trials. All p values are two-sided. Sources: Wilson 1927 (score interval without correction for
  * continuity, as Brown, Cai, DasGupta 2001 recommend for small n); Fisher 1935 (sum of all tables that are no
- * likelier than the one seen, as R's fisher.test); Mann and Whitney 1947; Efron 1979 (percentile bootstrap). */
+ * likelier than the one seen, as R's fisher.test). */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -26,16 +26,3 @@ double stats_would_show(double rate, size_t n);
 
 /* p of Fisher's exact test: do bad1 of n1 and bad2 of n2 come from one rate? */
 double stats_fisher(size_t bad1, size_t n1, size_t bad2, size_t n2);
-
-/* p of the Mann-Whitney U test: do the samples come from one distribution? Exact up to STATS_EXACT values in all and
- * without ties, else by the normal approximation with corrections for ties and continuity. 1 when a side is empty. */
-#define STATS_EXACT 50
-double stats_mann_whitney(const double *x, size_t nx, const double *y, size_t ny);
-
-/* The middle value; of an even number the mean of the two. values are sorted by this. 0 when there are none. */
-double stats_median(double *values, size_t n);
-
-/* 95 % interval of median(y) / median(x), by rounds of drawing with replacement from a generator with that seed: the
- * same arguments give the same answer. Both sides need one value at least, none of them 0 or less. */
-struct stats_interval stats_ratio(const double *x, size_t nx, const double *y, size_t ny,
-                                  unsigned rounds, uint64_t seed);
