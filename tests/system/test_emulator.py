@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 import farm
-from emulate import EMULATOR, Emulated
+from emulate import EMULATOR, LIMIT, Emulated
 
 
 def known_to_fail(cache):
@@ -20,16 +20,17 @@ def known_to_fail(cache):
         return [f"{one['test']} {cells}" for one in json.load(file)["known"] if cache in one["caches"] for cells in one["cells"]]
 
 
-# One or two of each group; the rest of the suite runs through the farm (jobs/controls/kill-matrix).
+# One or two of each group, where the whole core set would say no more.
 TESTS = ["dio-read-anon", "dio-read-mapped", "write-mmap", "mmap-write-read", "shared-alias", "fork-cow", "jit-cacheflush", "jit-control"]
 
 
 class Emulator(Emulated):
     def test_stock_on_vivt(self):
-        console = self.emulate("--mode", "vivt", tests=["run", "--iterations", "1", *TESTS])
+        """The whole core set: it fails what the suite says it does, and nothing else."""
+        console = self.emulate("--mode", "vivt", "--max-instructions", str(2 * LIMIT), tests=["run", "--iterations", "1"])
         self.assertIn("CPU: VIVT data cache, VIVT instruction cache", console)
-        self.assertEqual(set(self.verdicts(console)), set(TESTS), console[-2000:])
-        known = known_to_fail("vivt")
+        self.assertGreaterEqual(len(self.verdicts(console)), 38, console[-2000:])
+        known = [*known_to_fail("vivt"), "ptrace-poke-text other-cpu"]  # the last is skipped: there is one CPU
         unknown = [cell for cell in self.bad_cells(console) if not any(fnmatch.fnmatchcase(cell, one) for one in known)]
         self.assertEqual(unknown, [])
         control = [r for r in self.records(console, "result") if r["test"] == "jit-control"][0]
