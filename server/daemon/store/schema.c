@@ -8,7 +8,39 @@
 extern const char store_schema[]; /* schema.sql */
 
 /* migrations[i] brings a store from version i to i + 1. A new one (0) takes schema.sql as it is today. */
-static const char *const migrations[] = {NULL};
+static const char *const migrations[] = {
+	NULL,
+	/* Series, and the builds and studies that are made of them. */
+	"ALTER TABLE build ADD COLUMN state TEXT NOT NULL DEFAULT 'complete';"
+	"ALTER TABLE build ADD COLUMN recipe TEXT;"
+	"ALTER TABLE build ADD COLUMN recipe_sha256 TEXT;"
+	"ALTER TABLE build ADD COLUMN revision_id INTEGER REFERENCES revision (id);"
+	"ALTER TABLE build ADD COLUMN failure TEXT;"
+	"CREATE UNIQUE INDEX build_recipe ON build (recipe_sha256)"
+	" WHERE recipe_sha256 IS NOT NULL;"
+	"CREATE INDEX build_revision ON build (revision_id) WHERE revision_id IS NOT NULL;"
+	"CREATE TABLE series (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+	" key TEXT NOT NULL UNIQUE, title TEXT NOT NULL, author TEXT NOT NULL, change_id TEXT,"
+	" created INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE revision (id INTEGER PRIMARY KEY,"
+	" series INTEGER NOT NULL REFERENCES series (id), version INTEGER NOT NULL,"
+	" label TEXT NOT NULL, title TEXT NOT NULL, author TEXT NOT NULL, message_id TEXT,"
+	" base_commit TEXT, cover TEXT NOT NULL DEFAULT '', patchset_hash TEXT NOT NULL,"
+	" date INTEGER, created INTEGER NOT NULL, UNIQUE (series, version)) STRICT;"
+	"CREATE INDEX revision_message ON revision (message_id) WHERE message_id IS NOT NULL;"
+	"CREATE TABLE patch (revision INTEGER NOT NULL REFERENCES revision (id),"
+	" n INTEGER NOT NULL, subject TEXT NOT NULL, author TEXT NOT NULL, message_id TEXT,"
+	" sha256 TEXT NOT NULL REFERENCES file (sha256), PRIMARY KEY (revision, n)) STRICT;"
+	"CREATE INDEX patch_message ON patch (message_id) WHERE message_id IS NOT NULL;"
+	"ALTER TABLE job ADD COLUMN columns TEXT NOT NULL DEFAULT '[]';"
+	"ALTER TABLE job ADD COLUMN series INTEGER REFERENCES series (id);"
+	"ALTER TABLE job ADD COLUMN study TEXT;"
+	"ALTER TABLE job ADD COLUMN deciding INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX job_series ON job (series, id) WHERE series IS NOT NULL;"
+	"CREATE INDEX job_deciding ON job (id) WHERE deciding = 1;"
+	"ALTER TABLE run ADD COLUMN purpose TEXT NOT NULL DEFAULT 'test';"
+	"ALTER TABLE run ADD COLUMN round INTEGER NOT NULL DEFAULT 1;",
+};
 
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

@@ -29,14 +29,53 @@ CREATE TABLE build (
 	release TEXT, build_id TEXT, arch TEXT NOT NULL,
 	description TEXT NOT NULL, cmdline TEXT NOT NULL,
 	config_sha256 TEXT, compiler TEXT, series TEXT, revision TEXT,
-	created INTEGER NOT NULL
+	created INTEGER NOT NULL,
+	state TEXT NOT NULL DEFAULT 'complete', -- waiting | building | complete | failed
+	recipe TEXT,                          -- JSON of what it is made from (docs/SERIES.md); null: it was uploaded
+	recipe_sha256 TEXT,                   -- of that text: one build a recipe
+	revision_id INTEGER REFERENCES revision (id),
+	failure TEXT                          -- JSON: why it is 'failed'
 ) STRICT;
+CREATE UNIQUE INDEX build_recipe ON build (recipe_sha256) WHERE recipe_sha256 IS NOT NULL;
+CREATE INDEX build_revision ON build (revision_id) WHERE revision_id IS NOT NULL;
 CREATE TABLE build_file (
 	build INTEGER NOT NULL REFERENCES build (id),
-	role TEXT NOT NULL,                   -- kernel | dtb | initramfs | modules
+	role TEXT NOT NULL,                   -- kernel | dtb | initramfs | modules; made ones also config | map | log
 	sha256 TEXT NOT NULL REFERENCES file (sha256),
 	PRIMARY KEY (build, role)
 ) STRICT;
+
+-- A patch series: what ties its revisions is in key (docs/SERIES.md).
+CREATE TABLE series (
+	id INTEGER PRIMARY KEY,
+	name TEXT NOT NULL UNIQUE,            -- short, for people and addresses
+	key TEXT NOT NULL UNIQUE,             -- 'change-id ID' | 'subject TITLE by ADDRESS' | 'name NAME'
+	title TEXT NOT NULL, author TEXT NOT NULL,
+	change_id TEXT,
+	created INTEGER NOT NULL
+) STRICT;
+CREATE TABLE revision (
+	id INTEGER PRIMARY KEY,
+	series INTEGER NOT NULL REFERENCES series (id),
+	version INTEGER NOT NULL,
+	label TEXT NOT NULL,                  -- 'v3'
+	title TEXT NOT NULL, author TEXT NOT NULL,
+	message_id TEXT,                      -- of the cover letter, else of the first patch; without <>
+	base_commit TEXT,
+	cover TEXT NOT NULL DEFAULT '',
+	patchset_hash TEXT NOT NULL,          -- as KCIDB defines it
+	date INTEGER, created INTEGER NOT NULL,
+	UNIQUE (series, version)
+) STRICT;
+CREATE INDEX revision_message ON revision (message_id) WHERE message_id IS NOT NULL;
+CREATE TABLE patch (
+	revision INTEGER NOT NULL REFERENCES revision (id),
+	n INTEGER NOT NULL,                   -- 1, 2 ...
+	subject TEXT NOT NULL, author TEXT NOT NULL, message_id TEXT,
+	sha256 TEXT NOT NULL REFERENCES file (sha256), -- a mail for git am
+	PRIMARY KEY (revision, n)
+) STRICT;
+CREATE INDEX patch_message ON patch (message_id) WHERE message_id IS NOT NULL;
 
 CREATE TABLE job (
 	id INTEGER PRIMARY KEY,
@@ -46,9 +85,15 @@ CREATE TABLE job (
 	labels TEXT NOT NULL,                 -- JSON array, one a column
 	priority INTEGER NOT NULL,
 	state TEXT NOT NULL,                  -- queued | running | done | cancelled
-	created INTEGER NOT NULL, ended INTEGER
+	created INTEGER NOT NULL, ended INTEGER,
+	columns TEXT NOT NULL DEFAULT '[]',   -- JSON: what each column is (docs/SERIES.md); []: base first, no roles
+	series INTEGER REFERENCES series (id), -- of a study
+	study TEXT,                           -- JSON: until when it adds rounds
+	deciding INTEGER NOT NULL DEFAULT 0   -- 1: another round may come, so it is not done
 ) STRICT;
 CREATE INDEX job_state ON job (state, id);
+CREATE INDEX job_series ON job (series, id) WHERE series IS NOT NULL;
+CREATE INDEX job_deciding ON job (id) WHERE deciding = 1;
 
 CREATE TABLE run (
 	id INTEGER PRIMARY KEY,
@@ -68,6 +113,8 @@ CREATE TABLE run (
 	expires INTEGER NOT NULL,
 	fault TEXT,                           -- JSON of the last fault
 	created INTEGER NOT NULL, started INTEGER, ended INTEGER,
+	purpose TEXT NOT NULL DEFAULT 'test', -- test | build: of the build that it makes
+	round INTEGER NOT NULL DEFAULT 1,     -- of a study
 	-- Last, because it is long: a column behind it costs SQLite a walk over the pages it fills.
 	plan TEXT NOT NULL                    -- JSON: suite, tests [{id,name,rep,kind,time_limit_s,argv}], limits
 ) STRICT;
