@@ -7,6 +7,7 @@ import {SIZES, assertNoSideScroll, launch, openPage} from "./lib/browser.mjs";
 
 const PAGES = {
 	home: "/", job: "/job.html?id=2", hostileJob: "/job.html?id=3", compare: "/compare.html?job=1", run: "/run.html?id=19", board: "/board.html?name=sheeva-2",
+	allSeries: "/series.html", series: "/series.html?name=flush-dcache", hostileSeries: "/series.html?name=lonely",
 	evidence: `/compare.html?job=1#result=${failing().cells[0].result}`, hostileEvidence: `/compare.html?job=1#result=${data.resultHostile.id}`,
 };
 
@@ -291,5 +292,17 @@ test("a server that wants a token for reading gets one", async () => {
 		await page.locator("#content").waitFor();
 	}).finally(() => {
 		server.token = null;
+	});
+});
+
+test("series: revisions, patches, builds that failed with their reason, and the difference of two revisions that are chosen", async () => {
+	await visit("/series.html", {size: SIZES.wide}, async (page) => {
+		await page.getByRole("link", {name: "flush-dcache"}).click();
+		await page.locator("#diff", {hasText: "from v2 to v3"}).waitFor();
+		assert.equal(await page.locator("#revision-rows tr").count(), 3);
+		assert.match(await page.locator("#build-rows").innerText(), /failed[\s\S]*apply: error: patch failed: arch\/arm\/mm\/flush\.c:17/);
+		assert.equal(await page.locator("#job-rows tr").count(), 1);
+		await page.locator("#diff-from").selectOption({label: "v1"});
+		await page.locator("#diff", {hasText: "from v1 to v3"}).waitFor();
 	});
 });
