@@ -38,9 +38,13 @@ void machine_evict_at(const volatile void *at, size_t bytes);
 /* machine_switch(), then machine_evict(): afterwards no alias of a test page is cached. */
 void machine_settle(void);
 
-/* Let the rest of the board run for a moment when it had to wait for long: a test under
- * SCHED_FIFO would else starve the SSH server that the farm talks to. */
+/* Let the rest of the board run for a moment when it had to wait for long: a test under SCHED_FIFO would else starve
+ * the SSH server that the farm talks to, and meet the kernel's limit for such processes in the middle of a trial. Call
+ * it between trials, whatever their number: what was counted by machine_switches() before is no longer comparable. */
 void machine_breathe(void);
+
+/* The same without a question: the end of a test, which may have been short, as may be the next ones. */
+void machine_rest(void);
 
 /* Context switches of this process so far. */
 struct switches machine_switches(void);

@@ -103,8 +103,10 @@ static _Noreturn void test_main(struct runner *runner, const struct test *test,
 		.switch_hides = platform_switch_hides(&runner->platform),
 		.nonce = (uint16_t)(mixed >> 16),
 	};
-	if (ctx_init(&ctx) == 0)
+	if (ctx_init(&ctx) == 0) {
 		(void)test->run(&ctx);
+		machine_rest();
+	}
 	ctx.report->finished = 1;
 	_exit(0);
 }

@@ -253,6 +253,7 @@ int trial_run(struct ctx *ctx, unsigned int index, const struct trial_ops *ops, 
 		       pool); /* each time: a trial may change a page's frame */
 		if (run_all(ctx, ops, &chosen) < 0)
 			return -1;
+		machine_breathe();
 	}
 	if (ctx->report->cells[index].bad > 0) {
 		chosen.control = true;
@@ -260,9 +261,9 @@ int trial_run(struct ctx *ctx, unsigned int index, const struct trial_ops *ops, 
 		for (unsigned int i = 0; i < CONTROL_BATCHES; i++) {
 			if (run_all(ctx, ops, &chosen) < 0)
 				return -1;
+			machine_breathe();
 		}
 	}
-	machine_breathe();
 	return 0;
 }
 

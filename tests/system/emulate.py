@@ -56,7 +56,7 @@ class Emulated(unittest.TestCase):
     def emulate(self, *options, **what):
         """Boot, do what init is told to, reboot. Returns the console's text."""
         done = subprocess.run(self.command(*options, **what), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True, timeout=500, check=False)
+                              stderr=subprocess.PIPE, text=True, timeout=1500, check=False)
         self.assertEqual(done.returncode, 0, (done.stderr, done.stdout[-2000:]))
         return done.stdout
 

@@ -88,8 +88,8 @@ static int run_variant(struct ctx *ctx, unsigned int variant, int file)
 		for (; number.iteration < ctx->iterations; number.iteration++) {
 			if (trial(ctx, program, &number, cell.kernel == KERNEL_CLEAN) < 0)
 				return -1;
+			machine_breathe();
 		}
-		machine_breathe();
 	}
 	(void)close(program);
 	return 0;

@@ -35,8 +35,8 @@ static int run_variant(struct ctx *ctx, unsigned int variant, enum start start, 
 		if (program_run(ctx, path, argv, envp, &number.got) < 0)
 			return -1;
 		(void)number_check(ctx, &number);
+		machine_breathe();
 	}
-	machine_breathe();
 	return 0;
 }
 

@@ -161,8 +161,8 @@ static int run_variant(struct ctx *ctx, unsigned int variant, struct code *code,
 			code->at = code->page + where.iteration % PARTS * PART;
 			if (trial(ctx, &where, code, cell.kernel == KERNEL_CLEAN) < 0)
 				return -1;
+			machine_breathe();
 		}
-		machine_breathe();
 	}
 	return 0;
 }
