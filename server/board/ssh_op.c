@@ -1,49 +1,13 @@
 #include "server/board/ssh_private.h"
 
-#include "common/scoped.h"
 #include "common/xalloc.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
-#define STDERR_KEEP 1024
-#define READ_BURST  (256 * 1024) /* bytes of one command before others get their turn */
-#define PUT_WINDOW                                                                                 \
-	(256 * 1024) /* handed to libssh2 at once, which sends it in packets and waits for none */
+#define READ_BURST (256 * 1024) /* bytes of one command before others get their turn */
 
-/* A command goes through the first row of states, a transfer through the second. */
-enum exec_state { X_CHANNEL, X_START, X_WRITE, X_EOF, X_READ, X_CLOSED, X_FREE };
-enum put_state { P_INIT, P_OPEN, P_WRITE, P_SYNC, P_CLOSE };
-
-struct remote_op {
-	struct remote_op *next;
-	bool is_put;
-	enum exec_state state;
-	enum put_state put_state;
-	bool dropped;
-	int64_t limit_us, at_us; /* the deadline is at_us + limit_us */
-	bool failed;             /* a transfer that only has its handle to close */
-	struct err err;
-
-	struct remote_exec exec;
-	char *command, *input; /* owned */
-	size_t sent;
-	LIBSSH2_CHANNEL *channel;
-	char complaint[STDERR_KEEP + 1];
-	size_t complained;
-
-	struct remote_put put;
-	char *local, *path; /* owned */
-	int fd;             /* owned */
-	uint64_t done, total;
-	LIBSSH2_SFTP_HANDLE *handle;
-	char *window; /* owned: file bytes from done on */
-	size_t have;
-};
-
-static struct remote_op *op_new(struct ssh *s, bool is_put, int64_t limit_us)
+struct remote_op *op_new(struct ssh *s, bool is_put, int64_t limit_us)
 {
 	struct remote_op *op = xcalloc(1, sizeof(*op));
 
@@ -64,16 +28,6 @@ struct remote_op *ssh_exec(struct remote *r, const struct remote_exec *exec)
 	op->input = xcalloc(1, exec->input_len + 1);
 	if (exec->input)
 		(void)memcpy(op->input, exec->input, exec->input_len);
-	return op;
-}
-
-struct remote_op *ssh_put(struct remote *r, const struct remote_put *put)
-{
-	struct remote_op *op = op_new((struct ssh *)r, true, put->limit_us);
-
-	op->put = *put;
-	op->local = xstrdup(put->local);
-	op->path = xstrdup(put->path);
 	return op;
 }
 
@@ -112,7 +66,7 @@ bool op_late(const struct remote_op *op, int64_t now_us)
 	return op_deadline(op) != 0 && now_us >= op->at_us + op->limit_us;
 }
 
-static void op_finish(struct remote_op *op, int status, const struct err *err)
+void op_finish(struct remote_op *op, int status, const struct err *err)
 {
 	if (op->dropped)
 		return;
@@ -274,164 +228,6 @@ static enum op_result exec_step(struct ssh *s, struct remote_op *op)
 	}
 	rc = libssh2_channel_free(op->channel);
 	return rc == LIBSSH2_ERROR_EAGAIN ? OP_WAIT : OP_DONE;
-}
-
-static bool sftp_gone(const struct ssh *s)
-{
-	return s->sftp && libssh2_channel_eof(libssh2_sftp_get_channel(s->sftp)) == 1;
-}
-
-/* Open the local file and the session's SFTP channel. */
-static enum op_result put_init(struct ssh *s, struct remote_op *op)
-{
-	struct stat st;
-
-	if (op->fd < 0) {
-		op->fd = open(op->local, O_RDONLY | O_CLOEXEC);
-		if (op->fd < 0 || fstat(op->fd, &st) < 0) {
-			(void)err_errno(&op->err, ERR_IO, "%s", op->local);
-			op_finish(op, -1, &op->err);
-			return OP_DONE;
-		}
-		op->total = (uint64_t)st.st_size;
-		op->window = xcalloc(1, PUT_WINDOW);
-	}
-	if (sftp_gone(
-		    s)) /* a board short of memory kills it; what is left of it goes with the session */
-		s->sftp = NULL;
-	if (!s->sftp)
-		s->sftp = libssh2_sftp_init(s->session);
-	if (s->sftp) {
-		op->put_state = P_OPEN;
-		return OP_MOVED;
-	}
-	if (libssh2_session_last_errno(s->session) == LIBSSH2_ERROR_EAGAIN)
-		return OP_WAIT;
-	(void)ssh_error(s, ERR_PROTOCOL, &op->err, "SFTP on the board");
-	op_finish(op, -1, &op->err);
-	return OP_DONE;
-}
-
-/* Why SFTP refused: libssh2's own error, or the server's status. */
-static void put_refused(struct ssh *s, struct remote_op *op, const char *what)
-{
-	int code = libssh2_session_last_errno(s->session);
-
-	if (code == LIBSSH2_ERROR_SFTP_PROTOCOL)
-		(void)err_set(&op->err, ERR_IO, "%s: SFTP %s refused with status %lu", op->path,
-		              what, libssh2_sftp_last_error(s->sftp));
-	else
-		(void)ssh_error(s, ERR_PROTOCOL, &op->err, what);
-	op->failed = true;
-}
-
-static enum op_result put_open(struct ssh *s, struct remote_op *op)
-{
-	op->handle = libssh2_sftp_open_ex(s->sftp, op->path, (unsigned)strlen(op->path),
-	                                  LIBSSH2_FXF_WRITE | LIBSSH2_FXF_CREAT | LIBSSH2_FXF_TRUNC,
-	                                  0755, LIBSSH2_SFTP_OPENFILE);
-	if (op->handle) {
-		op->put_state = P_WRITE;
-		return OP_MOVED;
-	}
-	if (libssh2_session_last_errno(s->session) == LIBSSH2_ERROR_EAGAIN)
-		return OP_WAIT;
-	put_refused(s, op, "open");
-	op_finish(op, -1, &op->err);
-	return OP_DONE;
-}
-
-/* libssh2 has sent the head of the window already when it asks again: what it gets must not move under it, so
- * bytes are only taken off the front when it says that the board has them. */
-static enum op_result put_write(struct ssh *s, struct remote_op *op)
-{
-	ssize_t n;
-
-	if (op->have < PUT_WINDOW && op->done + op->have < op->total) {
-		n = pread(op->fd, op->window + op->have, PUT_WINDOW - op->have,
-		          (off_t)(op->done + op->have));
-		if (n <= 0) {
-			(void)err_set(&op->err, ERR_IO, "%s: became shorter", op->local);
-			op->failed = true;
-			op->put_state = P_CLOSE;
-			return OP_MOVED;
-		}
-		op->have += (size_t)n;
-	}
-	if (op->have == 0) {
-		op->put_state = P_SYNC;
-		return OP_MOVED;
-	}
-	n = libssh2_sftp_write(op->handle, op->window, op->have);
-	if (n == LIBSSH2_ERROR_EAGAIN)
-		return OP_WAIT;
-	if (n < 0) {
-		put_refused(s, op, "write");
-		op->put_state = P_CLOSE;
-		return OP_MOVED;
-	}
-	op->have -= (size_t)n;
-	op->done += (uint64_t)n;
-	(void)memmove(op->window, op->window + n, op->have);
-	op->at_us = s->loop->mono_us;
-	if (n > 0 && !op->dropped)
-		op->put.progress(op->put.arg, op->done, op->total);
-	return OP_MOVED;
-}
-
-/* The next thing that happens to the board may be a crash: what it was sent must be on its disk by then. A server that
- * cannot do this says so, and the hash that each session asks for stands alone. */
-static enum op_result put_sync(struct ssh *s, struct remote_op *op)
-{
-	int rc = libssh2_sftp_fsync(op->handle);
-
-	if (rc == LIBSSH2_ERROR_EAGAIN)
-		return OP_WAIT;
-	if (rc < 0 && (rc != LIBSSH2_ERROR_SFTP_PROTOCOL ||
-	               libssh2_sftp_last_error(s->sftp) != LIBSSH2_FX_OP_UNSUPPORTED))
-		put_refused(s, op, "fsync");
-	op->put_state = P_CLOSE;
-	return OP_MOVED;
-}
-
-static enum op_result put_close(struct ssh *s, struct remote_op *op)
-{
-	int rc = libssh2_sftp_close_handle(op->handle);
-
-	if (rc == LIBSSH2_ERROR_EAGAIN)
-		return OP_WAIT;
-	if (rc < 0 && !op->failed)
-		put_refused(s, op, "close");
-	op_finish(op, 0, op->failed ? &op->err : NULL);
-	return OP_DONE;
-}
-
-static enum op_result put_talk(struct ssh *s, struct remote_op *op)
-{
-	switch (op->put_state) {
-	case P_INIT:
-		return put_init(s, op);
-	case P_OPEN:
-		return put_open(s, op);
-	case P_WRITE:
-		return put_write(s, op);
-	case P_SYNC:
-		return put_sync(s, op);
-	case P_CLOSE:
-		break;
-	}
-	return put_close(s, op);
-}
-
-static enum op_result put_step(struct ssh *s, struct remote_op *op)
-{
-	enum op_result result = put_talk(s, op);
-
-	if (result != OP_WAIT || ssh_sending(s) || !sftp_gone(s))
-		return result;
-	(void)err_set(&op->err, ERR_IO, "%s: the board's SFTP server ended", op->path);
-	op_finish(op, -1, &op->err);
-	return OP_DONE;
 }
 
 /* A dropped op leaves as soon as no packet of it is half sent. Returns true when it is gone at once. */

@@ -1,4 +1,4 @@
-/* ssh_private.h - what ssh.c (the session) and ssh_op.c (commands and transfers in it) share. */
+/* ssh_private.h - what ssh.c (the session), ssh_op.c (commands in it) and ssh_sftp.c (transfers) share. */
 #pragma once
 #include "common/boardfile.h"
 #include "common/err.h"
@@ -33,8 +33,48 @@ struct ssh {
 		busy; /* an op, or &spare: its packet is half sent, no other call may come before it */
 };
 
+#define STDERR_KEEP 1024
+
+/* A command goes through the first row of states, a transfer through the second. */
+enum exec_state { X_CHANNEL, X_START, X_WRITE, X_EOF, X_READ, X_CLOSED, X_FREE };
+enum put_state { P_INIT, P_OPEN, P_WRITE, P_SYNC, P_CLOSE };
+
+struct remote_op {
+	struct remote_op *next;
+	bool is_put;
+	enum exec_state state;
+	enum put_state put_state;
+	bool dropped;
+	int64_t limit_us, at_us; /* the deadline is at_us + limit_us */
+	bool failed;             /* a transfer that only has its handle to close */
+	struct err err;
+
+	struct remote_exec exec;
+	char *command, *input; /* owned */
+	size_t sent;
+	LIBSSH2_CHANNEL *channel;
+	char complaint[STDERR_KEEP + 1];
+	size_t complained;
+
+	struct remote_put put;
+	char *local, *path; /* owned */
+	int fd;             /* owned */
+	uint64_t done, total;
+	LIBSSH2_SFTP_HANDLE *handle;
+	char *window; /* owned: file bytes from done on */
+	size_t have;
+};
+
 /* What a step of an op came to. */
 enum op_result { OP_WAIT, OP_MOVED, OP_DONE };
+
+struct remote_op *op_new(struct ssh *s, bool is_put, int64_t limit_us);
+
+/* Tell the owner, once. */
+void op_finish(struct remote_op *op, int status, const struct err *err);
+
+/* One step of a transfer (ssh_sftp.c). */
+enum op_result put_step(struct ssh *s, struct remote_op *op);
 
 /* Do what can be done for this op now. OP_DONE: its callback was called, and it is to be freed. */
 enum op_result op_step(struct ssh *s, struct remote_op *op);
