@@ -49,7 +49,8 @@ static void prefer_for_oom(void)
 static char **make_env(const struct child_spec *spec)
 {
 	const char *path = getenv("PATH");
-	char **env = xcalloc(9, sizeof(*env));
+	char **env = xcalloc(11, sizeof(*env));
+	size_t n = 8;
 
 	env[0] = xasprintf("PATH=%s", path && *path ? path
 	                                            : "/usr/local/sbin:/usr/local/bin:/usr/sbin:"
@@ -60,8 +61,11 @@ static char **make_env(const struct child_spec *spec)
 	env[4] = xasprintf("COHORT_TEST=%s", spec->name);
 	env[5] = xasprintf("COHORT_TEST_ID=%" PRId64, spec->id);
 	env[6] = xstrdup("LC_ALL=C");
+	env[7] = xasprintf("COHORT_ROOT=%s", spec->root);
 	if (spec->device)
-		env[7] = xasprintf("COHORT_DEVICE=%s", spec->device);
+		env[n++] = xasprintf("COHORT_DEVICE=%s", spec->device);
+	if (spec->make_jobs)
+		env[n] = xasprintf("COHORT_MAKE_JOBS=%" PRId64, spec->make_jobs);
 	return env;
 }
 

@@ -12,7 +12,9 @@ struct child_spec {
 	json_t *argv;       /* strings; [0] is a path, or looked up in PATH */
 	const char *cwd;    /* absolute; also the program's TMPDIR */
 	const char *name;   /* COHORT_TEST */
+	const char *root;   /* COHORT_ROOT */
 	const char *device; /* COHORT_DEVICE; NULL: without */
+	int64_t make_jobs;  /* COHORT_MAKE_JOBS; 0: without */
 	int64_t run, id;    /* COHORT_RUN, COHORT_TEST_ID */
 	int64_t memory_mib; /* what the program may use; a process is refused far more than that */
 };

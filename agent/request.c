@@ -27,6 +27,7 @@ static const struct jx_field request_fields[] = {
 	{"fence", JX_INT, true, 0, ID_MAX, offsetof(struct request, fence)},
 	{"stop_on_oops", JX_BOOL, false, 0, 0, offsetof(struct request, stop_on_oops)},
 	{"device", JX_STRING, false, 1, 200, offsetof(struct request, device)},
+	{"make_jobs", JX_INT, false, 1, 1024, offsetof(struct request, make_jobs)},
 };
 
 static const struct jx_field limit_fields[] = {

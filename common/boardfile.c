@@ -10,15 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_CAP 65536
-#define ARGV_MAX 64
+#define FILE_CAP  65536
+#define ARGV_MAX  64
+#define TREES_MAX 64
+
+/* What a test program may use, and what compilers and a linker do. */
+#define MEMORY_MIB         64
+#define MEMORY_BUILDER_MIB 4096
 
 static const char *const kind_names[] = {
-	[BOARD_PHYSICAL] = "physical",
-	[BOARD_QEMU] = "qemu",
-	[BOARD_EMULATED] = "emulated",
-	[BOARD_HOST] = "host",
-	NULL,
+	[BOARD_PHYSICAL] = "physical", [BOARD_QEMU] = "qemu",       [BOARD_EMULATED] = "emulated",
+	[BOARD_HOST] = "host",         [BOARD_BUILDER] = "builder", NULL,
 };
 static const char *const boot_names[] = {
 	[BOARD_BOOT_NONE] = "none",
@@ -37,6 +39,11 @@ static const char *const arch_names[] = {"armel", "x86-64", NULL};
 const char *board_kind_name(enum board_kind kind)
 {
 	return kind_names[kind];
+}
+
+const char *board_file_tree(const struct board_file *board, const char *name)
+{
+	return json_string_value(json_object_get(board->trees, name));
 }
 
 const char *board_power_name(enum board_power verb)
@@ -287,14 +294,48 @@ static void check_names(struct board_file *b, const struct raw *raw, struct jx_e
 		jx_complain(errors, "/device", "must be an absolute path");
 }
 
+/* A builder runs no kernel of ours, so it has no class and nothing boots it; nobody else builds. */
+static void check_builder(struct board_file *b, struct jx_errors *errors)
+{
+	const char *name;
+	json_t *path;
+
+	if (b->kind != BOARD_BUILDER) {
+		if (b->trees)
+			jx_complain(errors, "/trees", "goes with the kind builder only");
+		if (b->make_jobs)
+			jx_complain(errors, "/make_jobs", "goes with the kind builder only");
+		return;
+	}
+	if (b->cache != CACHE_NONE && b->cache != CACHE_UNKNOWN)
+		jx_complain(errors, "/cache", "must be none for a builder");
+	if (b->boot.method != BOARD_BOOT_NONE)
+		jx_complain(errors, "/boot/method", "must be none for a builder");
+	if (!b->trees)
+		jx_complain(errors, "/trees", "is required for a builder");
+	json_object_foreach(b->trees, name, path)
+	{
+		SCOPED_STR at = xasprintf("/trees/%s", name);
+
+		if (!jx_name_valid(name))
+			jx_complain(errors, at,
+			            "name must be letters, digits and ._+- (at most 64)");
+		if (!json_is_string(path) || json_string_value(path)[0] != '/' ||
+		    json_string_length(path) > 1000)
+			jx_complain(errors, at, "must be an absolute path");
+		else
+			(void)plain_text(json_string_value(path), at, errors);
+	}
+}
+
 static void board_read(struct board_file *b, struct jx_errors *errors)
 {
 	struct top {
 		const char *name, *description, *notes, *arch, *root, *disabled, *kind, *cache;
 		const char *device;
-		json_t *tags, *ssh, *boot, *power, *console;
-		int64_t memory;
-	} top = {.description = "", .notes = "", .root = "/var/lib/cohort", .memory = 64};
+		json_t *tags, *ssh, *boot, *power, *console, *trees;
+		int64_t memory, make_jobs;
+	} top = {.description = "", .notes = "", .root = "/var/lib/cohort"};
 	static const struct jx_field fields[] = {
 		{"name", JX_STRING, true, 1, 64, offsetof(struct top, name)},
 		{"kind", JX_STRING, true, 1, 32, offsetof(struct top, kind)},
@@ -307,6 +348,8 @@ static void board_read(struct board_file *b, struct jx_errors *errors)
 		{"root", JX_STRING, false, 1, 200, offsetof(struct top, root)},
 		{"memory_mib", JX_INT, false, 16, 65536, offsetof(struct top, memory)},
 		{"device", JX_STRING, false, 1, 200, offsetof(struct top, device)},
+		{"trees", JX_OBJECT, false, 1, TREES_MAX, offsetof(struct top, trees)},
+		{"make_jobs", JX_INT, false, 1, 1024, offsetof(struct top, make_jobs)},
 		{"boot", JX_OBJECT, true, 0, 0, offsetof(struct top, boot)},
 		{"power", JX_OBJECT, false, 0, 0, offsetof(struct top, power)},
 		{"console", JX_OBJECT, false, 0, 0, offsetof(struct top, console)},
@@ -325,8 +368,12 @@ static void board_read(struct board_file *b, struct jx_errors *errors)
 	b->disabled = top.disabled;
 	b->device = top.device;
 	b->tags = top.tags;
-	b->memory_mib = top.memory;
+	b->trees = top.trees;
+	b->make_jobs = top.make_jobs;
 	check_names(b, &raw, errors);
+	b->memory_mib = top.memory                 ? top.memory
+	                : b->kind == BOARD_BUILDER ? MEMORY_BUILDER_MIB
+	                                           : MEMORY_MIB;
 	if (top.ssh)
 		ssh_read(b, top.ssh, errors);
 	if (top.boot)
@@ -335,6 +382,7 @@ static void board_read(struct board_file *b, struct jx_errors *errors)
 		power_read(b, top.power, errors);
 	if (top.console)
 		console_read(b, top.console, errors);
+	check_builder(b, errors);
 }
 
 struct board_file *board_file_parse(json_t *doc, const char *dir, struct jx_errors *errors)

@@ -11,7 +11,7 @@
 struct err;
 struct jx_errors;
 
-enum board_kind { BOARD_PHYSICAL, BOARD_QEMU, BOARD_EMULATED, BOARD_HOST };
+enum board_kind { BOARD_PHYSICAL, BOARD_QEMU, BOARD_EMULATED, BOARD_HOST, BOARD_BUILDER };
 enum board_boot { BOARD_BOOT_NONE, BOARD_BOOT_COMMAND };
 enum board_console {
 	BOARD_CONSOLE_NONE,
@@ -36,9 +36,11 @@ struct board_file {
 	const char *disabled; /* NULL: enabled */
 	const char *device;   /* a block device on the board that tests may read, or NULL */
 	json_t *tags;         /* array of valid names */
+	json_t *trees; /* of a builder: git repositories on it, name to absolute path; else NULL */
 	enum board_kind kind;
 	enum cache_class cache;
 	int64_t memory_mib;
+	int64_t make_jobs; /* of a builder: compilers at a time; 0: as many as it has processors */
 
 	struct {
 		const char *host, *user; /* borrowed */
@@ -73,6 +75,9 @@ struct board_file *board_file_load(const char *path, struct err *err);
 struct board_file *board_file_parse(json_t *doc, const char *dir, struct jx_errors *errors);
 
 void board_file_free(struct board_file *board);
+
+/* Where the builder has the repository of that name, or NULL. */
+const char *board_file_tree(const struct board_file *board, const char *name);
 
 const char *board_kind_name(enum board_kind kind);
 const char *board_power_name(enum board_power verb);

@@ -135,6 +135,51 @@ static void test_refused(void **state)
 	}
 }
 
+#define BUILDER                                                                                    \
+	"\"kind\":\"builder\",\"cache\":\"none\",\"boot\":{\"method\":\"none\"},\"power\":null,"   \
+	"\"console\":null"
+
+static void test_builder(void **state)
+{
+	static const struct {
+		const char *patch, *pointer;
+	} table[] = {
+		{"{" BUILDER "}", "/trees"},
+		{"{" BUILDER ",\"trees\":{}}", "/trees"},
+		{"{" BUILDER ",\"trees\":{\"a b\":\"/x\"}}", "/trees/a b"},
+		{"{" BUILDER ",\"trees\":{\"linux\":\"x\"}}", "/trees/linux"},
+		{"{" BUILDER ",\"trees\":{\"linux\":7}}", "/trees/linux"},
+		{"{" BUILDER ",\"trees\":{\"linux\":\"/x\\n\"}}", "/trees/linux"},
+		{"{" BUILDER ",\"trees\":{\"linux\":\"/x\"},\"make_jobs\":0}", "/make_jobs"},
+		{"{\"kind\":\"builder\",\"trees\":{\"linux\":\"/x\"},\"boot\":{\"method\":\"none\"}}",
+	         "/cache"},
+		{"{\"kind\":\"builder\",\"cache\":\"none\",\"trees\":{\"linux\":\"/x\"}}",
+	         "/boot/method"},
+		{"{\"trees\":{\"linux\":\"/x\"}}", "/trees"},
+		{"{\"make_jobs\":4}", "/make_jobs"},
+	};
+	struct jx_errors errors = {0};
+	struct board_file *b = with("{" BUILDER ",\"trees\":{\"linux\":\"/x/y\"}}", &errors);
+
+	(void)state;
+	assert_non_null(b);
+	assert_int_equal(b->kind, BOARD_BUILDER);
+	assert_string_equal(board_kind_name(b->kind), "builder");
+	assert_int_equal(b->memory_mib, 4096);
+	assert_int_equal(b->make_jobs, 0);
+	assert_string_equal(board_file_tree(b, "linux"), "/x/y");
+	assert_null(board_file_tree(b, "other"));
+	board_file_free(b);
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		assert_null(with(table[i].patch, &errors));
+		if (strcmp(json_string_value(
+				   json_object_get(json_array_get(errors.list, 0), "pointer")),
+		           table[i].pointer) != 0)
+			fail_msg("%s: no complaint about %s", table[i].patch, table[i].pointer);
+		jx_errors_release(&errors);
+	}
+}
+
 static void test_every_error_at_once(void **state)
 {
 	struct jx_errors errors = {0};
@@ -209,6 +254,7 @@ int main(void)
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_paths_are_relative_to_the_file),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_builder),
 		cmocka_unit_test(test_every_error_at_once),
 		cmocka_unit_test(test_load_names_the_file),
 		cmocka_unit_test(test_host_key),
