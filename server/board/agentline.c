@@ -1,8 +1,11 @@
 #include "server/board/agentline.h"
 
+#include "common/buildrole.h"
+#include "common/cacheclass.h"
 #include "common/err.h"
 #include "common/jx.h"
 #include "common/scoped.h"
+#include "common/sha256.h"
 
 #include <string.h>
 
@@ -56,6 +59,24 @@ static const struct shape {
                             {{"outcome", 's', 16}, {"detail", 'S', 4096}, {"tests", 'I', BIG}}},
 };
 
+/* Records that the farm itself acts on hold their known fields only; those of tests are evidence and are kept as they are. */
+static const struct shape records[] = {
+	{"progress", {{"what", 's', 64}, {"done", 'i', BIG}, {"total", 'i', BIG}}},
+	{"failure",
+         {{"step", 's', 64},
+          {"text", 's', 8192},
+          {"patch", 'I', 10000},
+          {"file", 'S', 1024},
+          {"line", 'I', BIG}}},
+	{"build",
+         {{"release", 's', 128},
+          {"build_id", 'S', 128},
+          {"config_sha256", 's', 64},
+          {"compiler", 'S', 256},
+          {"folded", 'S', 32}}},
+	{"file", {{"role", 's', 32}, {"path", 's', 4096}, {"sha256", 's', 64}, {"size", 'i', BIG}}},
+};
+
 static bool fits(const json_t *value, const struct field *f)
 {
 	switch (f->type) {
@@ -106,17 +127,72 @@ static bool one_of(const char *word, const char *const *list, size_t count, size
 
 #define ONE_OF(word, list, index) one_of(word, list, sizeof(list) / sizeof(*(list)), index)
 
+static const char *word_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text ? text : "";
+}
+
+/* A file that the board offers. Its path is opened there and nowhere else, but it is shown. */
+static int check_file(const json_t *record, struct err *err)
+{
+	enum build_role role = build_role_parse(word_of(record, "role"));
+	const char *path = word_of(record, "path");
+
+	if (role == ROLE_COUNT)
+		return err_set(err, ERR_PROTOCOL, "file: no such role");
+	if (json_integer_value(json_object_get(record, "size")) > build_role_max(role))
+		return err_set(err, ERR_PROTOCOL, "file: a %s is never that large",
+		               build_role_name(role));
+	if (!sha256_valid(word_of(record, "sha256")))
+		return err_set(err, ERR_PROTOCOL, "file: sha256 is none");
+	for (const char *p = path; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			path = "";
+	return *path != '/' ? err_set(err, ERR_PROTOCOL, "file: path is no absolute path") : 0;
+}
+
+static int check_build(const json_t *record, struct err *err)
+{
+	const char *folded = word_of(record, "folded");
+
+	if (!sha256_valid(word_of(record, "config_sha256")))
+		return err_set(err, ERR_PROTOCOL, "build: config_sha256 is none");
+	if (*folded && cache_class_parse(folded) == CACHE_UNKNOWN)
+		return err_set(err, ERR_PROTOCOL, "build: folded is no cache class");
+	return 0;
+}
+
+/* Put the known fields of such a record in its place. */
+static int clean_record(struct agent_line *line, json_t *record, const struct shape *shape,
+                        struct err *err)
+{
+	json_t *clean = json_pack("{s:s}", "type", shape->name);
+
+	(void)json_object_set_new(line->fields, "record", clean);
+	for (size_t k = 0; k < FIELDS_MAX && shape->fields[k].name; k++)
+		if (copy_field(record, &shape->fields[k], clean, shape->name, err) < 0)
+			return -1;
+	if (strcmp(shape->name, "file") == 0)
+		return check_file(clean, err);
+	return strcmp(shape->name, "build") == 0 ? check_build(clean, err) : 0;
+}
+
 /* A program's own record: its type is known, and a verdict in it is one. */
-static int check_record(const struct agent_line *line, struct err *err)
+static int check_record(struct agent_line *line, struct err *err)
 {
 	static const char *const types[] = {"env", "mismatch", "cell", "result", "value"};
-	json_t *record = json_object_get(line->fields, "record");
-	const char *type = json_string_value(json_object_get(record, "type"));
+	SCOPED_JSON record = json_incref(json_object_get(line->fields, "record"));
+	const char *type = word_of(record, "type");
 	json_t *word = json_object_get(record, "verdict");
 	enum verdict verdict;
 	size_t i;
 
-	if (!type || !ONE_OF(type, types, &i))
+	for (i = 0; i < sizeof(records) / sizeof(*records); i++)
+		if (strcmp(records[i].name, type) == 0)
+			return clean_record(line, record, &records[i], err);
+	if (!ONE_OF(type, types, &i))
 		return err_set(err, ERR_PROTOCOL, "test-record: unknown type");
 	if (word && (!json_is_string(word) || !verdict_parse(json_string_value(word), &verdict)))
 		return err_set(err, ERR_PROTOCOL, "test-record: no such verdict");

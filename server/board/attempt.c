@@ -4,6 +4,7 @@
 #include "common/xalloc.h"
 #include "server/board/request.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,8 +24,16 @@ void attempt_init(struct attempt *a, const struct request *request)
 	a->tests = xcalloc(request->count, sizeof(*a->tests));
 }
 
+static void forget_file(struct attempt_file *f)
+{
+	free(f->path);
+	*f = (struct attempt_file){0};
+}
+
 void attempt_release(struct attempt *a)
 {
+	for (unsigned i = 0; i < ROLE_COUNT; i++)
+		forget_file(&a->files[i]);
 	free(a->tests);
 	a->tests = NULL;
 }
@@ -93,6 +102,51 @@ static int check_test(const struct attempt *a, const json_t *event, struct err *
 	return 0;
 }
 
+/* Of records, only those of files change what is to be done. NULL: it is another one. */
+static const json_t *file_of(const json_t *event)
+{
+	const json_t *record = json_object_get(event, "record");
+
+	return strcmp(text_of(record, "type"), "file") == 0 ? record : NULL;
+}
+
+/* What only a build run says: to a test run such a record is nothing. */
+static bool of_build(const json_t *event)
+{
+	const char *type = text_of(json_object_get(event, "record"), "type");
+
+	return strcmp(type, "file") == 0 || strcmp(type, "build") == 0 ||
+	       strcmp(type, "failure") == 0;
+}
+
+static int check_record(const struct attempt *a, const json_t *event, struct err *err)
+{
+	const json_t *record = file_of(event);
+	enum build_role role = build_role_parse(text_of(record, "role"));
+
+	if (check_test(a, event, err) < 0)
+		return -1;
+	if (of_build(event) && !a->request->builds)
+		return err_set(err, ERR_PROTOCOL, "%s: this run does not build",
+		               text_of(json_object_get(event, "record"), "type"));
+	if (!record)
+		return 0;
+	if (role == ROLE_COUNT || a->files[role].path)
+		return err_set(err, ERR_PROTOCOL, "file: no such role, or a second file of it");
+	return 0;
+}
+
+static int check_file(const struct attempt *a, const json_t *event, struct err *err)
+{
+	enum build_role role = build_role_parse(text_of(event, "role"));
+	const struct attempt_file *f = role == ROLE_COUNT ? NULL : &a->files[role];
+
+	if (!f || !f->path || f->have || strcmp(f->sha256, text_of(event, "sha256")) != 0 ||
+	    f->size != int_of(event, "size"))
+		return err_set(err, ERR_PROTOCOL, "file: not one that is to be fetched");
+	return 0;
+}
+
 static void apply_none(struct attempt *a, const json_t *event)
 {
 	(void)a;
@@ -129,6 +183,28 @@ static void apply_started(struct attempt *a, const json_t *event)
 {
 	a->current = request_find(a->request, int_of(event, "id"));
 	a->crashed = false;
+	for (unsigned i = 0; i < ROLE_COUNT; i++)
+		if (a->files[i].path && a->files[i].test == int_of(event, "id"))
+			forget_file(&a->files[i]);
+}
+
+static void apply_record(struct attempt *a, const json_t *event)
+{
+	const json_t *record = file_of(event);
+	struct attempt_file *f;
+
+	if (!record)
+		return;
+	f = &a->files[build_role_parse(text_of(record, "role"))];
+	f->path = xstrdup(text_of(record, "path"));
+	(void)snprintf(f->sha256, sizeof(f->sha256), "%s", text_of(record, "sha256"));
+	f->size = int_of(record, "size");
+	f->test = int_of(event, "id");
+}
+
+static void apply_file(struct attempt *a, const json_t *event)
+{
+	a->files[build_role_parse(text_of(event, "role"))].have = true;
 }
 
 static void apply_finished(struct attempt *a, const json_t *event)
@@ -148,7 +224,9 @@ static void apply_warning(struct attempt *a, const json_t *event)
 {
 	const char *kind = text_of(event, "kind");
 
-	if (a->current >= 0 && (strcmp(kind, "oops") == 0 || strcmp(kind, "panic") == 0))
+	/* What a builder's own kernel says is no result of the kernel that it makes. */
+	if (a->current >= 0 && !a->request->builds &&
+	    (strcmp(kind, "oops") == 0 || strcmp(kind, "panic") == 0))
 		a->crashed = true;
 }
 
@@ -170,9 +248,10 @@ static const struct row {
 	{"leg", check_leg, apply_leg},
 	{"reconnected", check_none, apply_none},
 	{"test-started", check_test, apply_started},
-	{"test-record", check_test, apply_none},
+	{"test-record", check_record, apply_record},
 	{"test-finished", check_test, apply_finished},
 	{"kernel-warning", check_none, apply_warning},
+	{"file", check_file, apply_file},
 	{"note", check_none, apply_none},
 	{"ended", check_none, apply_ended},
 };
@@ -258,12 +337,13 @@ static struct action next_begin(const struct attempt *a, const struct world *w)
 	return fault(w->proof_code ? w->proof_code : "internal");
 }
 
-/* The leg's journal is read to its end and nobody writes it any more. */
+/* The leg's journal is read to its end and nobody writes it any more. A builder that went down failed no build: the step is
+ * run again. */
 static struct action next_leg(const struct attempt *a, const struct world *w)
 {
 	bool rebooted = strcmp(a->leg_boot, w->boot_id) != 0;
 
-	if (a->current >= 0 && rebooted)
+	if (a->current >= 0 && rebooted && !a->request->builds)
 		return act(ACT_CRASHED);
 	if (a->current >= 0 && a->tests[a->current].deaths + 1 >= TEST_DEATHS)
 		return act(ACT_DIED);
@@ -337,6 +417,30 @@ static struct action next_test(const struct attempt *a, const struct world *w)
 	return fault("agent-failed");
 }
 
+enum build_role attempt_wanted(const struct attempt *a)
+{
+	unsigned i = 0;
+
+	while (i < ROLE_COUNT && (!a->files[i].path || a->files[i].have))
+		i++;
+	return (enum build_role)i;
+}
+
+static struct action next_collect(const struct attempt *a, const struct world *w)
+{
+	if (attempt_wanted(a) == ROLE_COUNT)
+		return end("complete");
+	if (w->cancel)
+		return end("cancelled");
+	if (w->run_late)
+		return fault("run-timeout");
+	if (w->link_up)
+		return act(ACT_COLLECT);
+	if (w->machine == MACHINE_OFF)
+		return fault("power-lost");
+	return w->late ? fault("board-lost") : act(ACT_LINK);
+}
+
 /* Before the tests: what is wrong here ends the attempt. */
 static struct action next_early(const struct attempt *a, const struct world *w)
 {
@@ -368,7 +472,7 @@ struct action attempt_next(const struct attempt *a, const struct world *w)
 	if (w->fault)
 		return fault(w->fault);
 	if (a->stage == STAGE_COLLECT)
-		return end("complete");
+		return next_collect(a, w);
 	if (a->stage == STAGE_TEST)
 		return next_test(a, w);
 	return w->cancel ? end("cancelled") : next_early(a, w);

@@ -4,6 +4,9 @@
  * this process knows beside it (is the link up, has the board been proved in this session) is struct world. From both,
  * attempt_next() says what to do next; it may be asked as often as one likes. No I/O, no clock. */
 #pragma once
+#include "common/buildrole.h"
+#include "common/sha256.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,6 +24,15 @@ struct attempt_test {
 	unsigned deaths; /* of the agent in it */
 };
 
+/* A file that a build run brings. */
+struct attempt_file {
+	char *path; /* owned: on the board; NULL: no step said that there is one */
+	char sha256[SHA256_HEX];
+	int64_t size;
+	int64_t test; /* id of the step that said it: when that one runs again, it says it again */
+	bool have;    /* it is in DIR/files */
+};
+
 struct attempt {
 	const struct request *request; /* borrowed: the plan */
 	struct attempt_test *tests;    /* owned: one a planned test */
@@ -35,6 +47,7 @@ struct attempt {
 	bool crashed;         /* an oops or panic was seen since that test started */
 	unsigned idle_legs;   /* legs in a row in which no test finished */
 	int64_t test_wall_us; /* when stage test began */
+	struct attempt_file files[ROLE_COUNT];
 	bool ended;
 	bool ended_well; /* outcome is not fault */
 };
@@ -49,6 +62,9 @@ int attempt_apply(struct attempt *a, const json_t *event, struct err *err);
 int attempt_check(const struct attempt *a, const json_t *event, struct err *err);
 
 const char *stage_name(enum stage stage);
+
+/* The first file that is still to be fetched, or ROLE_COUNT. */
+enum build_role attempt_wanted(const struct attempt *a);
 
 enum worker {
 	WORKER_UNKNOWN, /* nobody follows its journal */
@@ -97,6 +113,7 @@ enum act {
 	ACT_DIED,    /* append test-finished: error, agent-died */
 	ACT_CANCEL,  /* ask the worker to end */
 	ACT_RESTART, /* restart the machine */
+	ACT_COLLECT, /* fetch the next file; append file */
 	ACT_END,     /* append ended */
 };
 

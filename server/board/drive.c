@@ -124,7 +124,13 @@ static bool act_ready(struct drive *d, const struct action *a)
 {
 	const char *boot_id;
 
+	struct err err;
+
 	(void)a;
+	if (request_fits(&d->record->request, d->board, &err) < 0) {
+		drive_fault(d, "provision-failed", "%s", err.text);
+		return true;
+	}
 	switch (prepare_step(&d->prepare, &d->record->request)) {
 	case PREPARE_BUSY:
 		return false;
@@ -234,6 +240,34 @@ static bool act_restart(struct drive *d, const struct action *a)
 	return power_restart(d);
 }
 
+static bool act_collect(struct drive *d, const struct action *a)
+{
+	struct record *r = d->record;
+	enum build_role role = attempt_wanted(&r->attempt);
+	const struct attempt_file *f = &r->attempt.files[role];
+	const char *what = build_role_name(role);
+
+	(void)a;
+	switch (collect_step(&d->collect, r->dir, what, f)) {
+	case COLLECT_BUSY:
+		return false;
+	case COLLECT_FAILED:
+		drive_fault(d, "collect-failed", "%s", d->collect.err.text);
+		/* Who does not answer here will not answer the next attempt in this session. */
+		if (d->collect.err.kind == ERR_TIMEOUT)
+			link_close(d);
+		return true;
+	case COLLECT_HAVE:
+		break;
+	}
+	drive_say(d, "%s: %lld bytes", what, (long long)f->size);
+	(void)drive_put(d, "file",
+	                json_pack("{s:s, s:s, s:I}", "role", what, "sha256", f->sha256, "size",
+	                          (json_int_t)f->size));
+	d->flaps = 0;
+	return true;
+}
+
 static const char *usual_detail(const struct drive *d, const char *code)
 {
 	static const struct {
@@ -282,6 +316,7 @@ static void leave(struct drive *d, const struct action *a)
 			agent_forget(d, "cancel", r->attempt.leg, r->attempt.leg);
 		prepare_forget(&d->prepare, false);
 	}
+	collect_forget(&d->collect, false);
 	follow_reset(&d->follow, 0);
 	d->last_run = r->request.run;
 	d->last_attempt = r->request.attempt;
@@ -321,11 +356,11 @@ static bool act_end(struct drive *d, const struct action *a)
 static bool drive_act(struct drive *d, const struct action *a)
 {
 	static bool (*const acts[])(struct drive * d, const struct action *a) = {
-		[ACT_STAGE] = act_stage, [ACT_BOOT] = act_boot,     [ACT_LINK] = act_link,
-		[ACT_READY] = act_ready, [ACT_PROVED] = act_proved, [ACT_LEG] = act_leg,
-		[ACT_RUN] = act_run,     [ACT_FOLLOW] = act_follow, [ACT_CRASHED] = act_crashed,
-		[ACT_DIED] = act_died,   [ACT_CANCEL] = act_cancel, [ACT_RESTART] = act_restart,
-		[ACT_END] = act_end,
+		[ACT_STAGE] = act_stage,     [ACT_BOOT] = act_boot,     [ACT_LINK] = act_link,
+		[ACT_READY] = act_ready,     [ACT_PROVED] = act_proved, [ACT_LEG] = act_leg,
+		[ACT_RUN] = act_run,         [ACT_FOLLOW] = act_follow, [ACT_CRASHED] = act_crashed,
+		[ACT_DIED] = act_died,       [ACT_CANCEL] = act_cancel, [ACT_RESTART] = act_restart,
+		[ACT_COLLECT] = act_collect, [ACT_END] = act_end,
 	};
 
 	return a->act != ACT_WAIT && acts[a->act](d, a);
@@ -379,7 +414,7 @@ static void on_retry(void *arg)
 	(void)arg; /* the step behind this round looks again */
 }
 
-static void on_progress(void *arg, const char *what, uint64_t done, uint64_t total)
+void drive_progress(void *arg, const char *what, uint64_t done, uint64_t total)
 {
 	struct drive *d = arg;
 
@@ -423,9 +458,12 @@ void drive_init(struct drive *d, struct loop *loop, const struct board_file *boa
 	loop_add_timer(loop, &d->retry);
 	child_init(&d->child, loop);
 	prepare_init(&d->prepare, remote, board->root);
-	d->prepare.progress = on_progress;
+	d->prepare.progress = drive_progress;
 	d->prepare.arg = d;
 	follow_init(&d->follow, remote, agent_on_line, d);
+	collect_init(&d->collect, remote);
+	d->collect.progress = drive_progress;
+	d->collect.arg = d;
 	link_init(d);
 	console_start(&d->console, loop, board,
 	              &(struct console_events){
@@ -442,6 +480,7 @@ void drive_release(struct drive *d)
 	child_release(&d->child);
 	d->remote->class->free(d->remote);
 	follow_release(&d->follow);
+	collect_release(&d->collect);
 	prepare_release(&d->prepare);
 	record_close(d->record);
 	caplog_close(d->console_log);

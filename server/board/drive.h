@@ -7,6 +7,7 @@
 #include "server/board/attempt.h"
 #include "server/board/boot.h"
 #include "server/board/child.h"
+#include "server/board/collect.h"
 #include "server/board/console.h"
 #include "server/board/follow.h"
 #include "server/board/loop.h"
@@ -50,6 +51,7 @@ struct drive {
 	struct boot boot;
 	struct prepare prepare;
 	struct follow follow;
+	struct collect collect;
 	struct caplog *console_log; /* the board's own, between runs */
 
 	struct record *record; /* owned: the attempt under way, or NULL */

@@ -27,9 +27,14 @@ static bool is_finished(const void *arg, size_t index)
 bool agent_run(struct drive *d)
 {
 	const struct record *r = d->record;
-	SCOPED_JSON doc =
-		request_for_leg(&r->request, d->board->root, d->board->device, r->attempt.leg,
-	                        d->world.can_restart, is_finished, &r->attempt);
+	struct request_leg leg = {
+		.board = d->board,
+		.leg = r->attempt.leg,
+		.stop_on_oops = d->world.can_restart,
+		.skip = is_finished,
+		.arg = &r->attempt,
+	};
+	SCOPED_JSON doc = request_for_leg(&r->request, &leg);
 	SCOPED_STR text = jx_text(doc);
 	SCOPED_STR agent = prepare_agent(&d->prepare, &r->request);
 	SCOPED_STR command = xasprintf("exec %s run --root %s --follow", agent, d->board->root);
@@ -149,6 +154,34 @@ static void note_oops(struct drive *d, const char *kind)
 	drive_say(d, "%s", text);
 }
 
+/* How far a program is: for who watches, and no evidence. */
+static bool take_progress(struct drive *d, const struct agent_line *line)
+{
+	const json_t *record = json_object_get(line->fields, "record");
+	const char *type = json_string_value(json_object_get(record, "type"));
+
+	if (!type || strcmp(type, "progress") != 0)
+		return false;
+	/* Whoever says that it is done again and again is heard five times a second as well. */
+	if (d->loop->mono_us - d->progress_us < SECOND / 5)
+		return true;
+	drive_progress(d, json_string_value(json_object_get(record, "what")),
+	               (uint64_t)json_integer_value(json_object_get(record, "done")),
+	               (uint64_t)json_integer_value(json_object_get(record, "total")));
+	return true;
+}
+
+/* A full disk on a builder is no failure of the kernel that it makes: the run is tried again. */
+static void look_for_full_disk(struct drive *d, const struct agent_line *line)
+{
+	const char *reason = json_string_value(json_object_get(line->fields, "reason"));
+	const char *detail = json_string_value(json_object_get(line->fields, "detail"));
+
+	if (d->record->request.builds && line->verdict == VERDICT_ERROR && reason &&
+	    strcmp(reason, "disk-full") == 0)
+		drive_fault(d, "disk-full", "the builder's disk is full: %s", detail ? detail : "");
+}
+
 static void take_event(struct drive *d, struct agent_line *line, uint64_t end)
 {
 	const char *name = json_string_value(json_object_get(line->fields, "ev"));
@@ -158,7 +191,12 @@ static void take_event(struct drive *d, struct agent_line *line, uint64_t end)
 		refuse(d, "a test that is not in the plan");
 		return;
 	}
+	if (line->event == AGENT_TEST_RECORD && take_progress(d, line))
+		return;
 	if (line->event == AGENT_TEST_FINISHED) {
+		look_for_full_disk(d, line);
+		if (d->world.fault) /* the step counts as not run */
+			return;
 		outrank(d, line);
 		drive_say(d, "%s: %s", json_string_value(json_object_get(line->fields, "name")),
 		          json_string_value(json_object_get(line->fields, "verdict")));

@@ -58,7 +58,7 @@ static void link_up(void *arg)
 	if (!d->lost)
 		return;
 	d->lost = false;
-	if (d->record->attempt.stage == STAGE_TEST)
+	if (d->record->attempt.stage >= STAGE_TEST)
 		(void)drive_put(d, "reconnected",
 		                json_pack("{s:o}", "detail",
 		                          drive_text(d->last_error, strlen(d->last_error))));
@@ -78,6 +78,7 @@ static void link_down(void *arg, const char *fault, const struct err *err)
 	d->lost |= was_up;
 	follow_drop(&d->follow, true);
 	prepare_forget(&d->prepare, true);
+	collect_forget(&d->collect, true);
 	session_over(d);
 	if (strcmp(fault, "host-key-mismatch") == 0 || strcmp(fault, "ssh-auth") == 0)
 		drive_fault(d, fault, "%s", err->text);
@@ -106,6 +107,7 @@ void link_close(struct drive *d)
 	d->remote->class->disconnect(d->remote);
 	follow_drop(&d->follow, true);
 	prepare_forget(&d->prepare, true);
+	collect_forget(&d->collect, true);
 	session_over(d);
 	loop_arm(d->loop, &d->link_again, BACKOFF_US);
 }
@@ -115,7 +117,7 @@ static int64_t link_time(const struct drive *d)
 {
 	const struct record *r = d->record;
 
-	return r->attempt.stage == STAGE_TEST || d->method->starts ? r->request.boot_s * SECOND
+	return r->attempt.stage >= STAGE_TEST || d->method->starts ? r->request.boot_s * SECOND
 	                                                           : d->times->connect_us;
 }
 

@@ -19,6 +19,9 @@ void drive_say(struct drive *d, const char *fmt, ...) __attribute__((format(prin
 void drive_fault(struct drive *d, const char *code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Append progress, at most five a second. arg: the drive. */
+void drive_progress(void *arg, const char *what, uint64_t done, uint64_t total);
+
 void drive_hint(struct drive *d, const char *state, const char *detail);
 
 /* drive_link.c */

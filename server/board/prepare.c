@@ -13,6 +13,8 @@
 #define SECOND     1000000
 #define EXEC_LIMIT (60 * SECOND)
 #define PUT_LIMIT  (30 * SECOND)
+#define COMMAND_MAX                                                                                \
+	16384 /* a command has to fit into one packet: a longer one goes to a shell's stdin */
 
 enum step {
 	P_IDLE,
@@ -109,8 +111,11 @@ static void on_done(void *arg, int status, const char *complaint, const struct e
 
 static void begin(struct prepare *p, enum step step, const char *command)
 {
+	bool is_long = strlen(command) > COMMAND_MAX;
 	struct remote_exec exec = {
-		.command = command,
+		.command = is_long ? "exec sh" : command,
+		.input = is_long ? command : NULL,
+		.input_len = is_long ? strlen(command) : 0,
 		.limit_us = EXEC_LIMIT,
 		.out = on_out,
 		.done = on_done,

@@ -6,14 +6,13 @@
 #pragma once
 #include "common/err.h"
 #include "server/board/remote.h"
+#include "server/board/request.h"
 
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-struct request;
-
-#define PREPARE_KNOWN 64 /* hashes remembered */
+#define PREPARE_KNOWN 256 /* hashes remembered: more than one run needs */
 
 enum prepare_result { PREPARE_BUSY, PREPARE_READY, PREPARE_FAILED };
 
@@ -33,7 +32,7 @@ struct prepare {
 
 	const struct request *request; /* borrowed, while busy */
 	size_t file;                   /* the one that is sent */
-	bool sent[32], resent;
+	bool sent[REQUEST_ALL_FILES], resent;
 	bool plain; /* verify with sha256sum: the agent that was sent does not run */
 	char *out;  /* owned: what the command printed */
 	size_t out_len;

@@ -42,11 +42,21 @@ struct remote_put {
 	void *arg;
 };
 
+struct remote_get {
+	const char *path; /* on the board; copied */
+	uint64_t offset;  /* bytes from there on */
+	int64_t limit_us; /* without any progress */
+	void (*data)(void *arg, const char *data, size_t len);
+	void (*done)(void *arg, const struct err *err); /* NULL: to the file's end */
+	void *arg;
+};
+
 struct remote_class {
 	void (*connect)(struct remote *r, int64_t banner_us); /* banner_us: until the first byte */
 	void (*disconnect)(struct remote *r);                 /* without a down event */
 	struct remote_op *(*exec)(struct remote *r, const struct remote_exec *exec);
 	struct remote_op *(*put)(struct remote *r, const struct remote_put *put);
+	struct remote_op *(*get)(struct remote *r, const struct remote_get *get);
 	void (*drop)(struct remote *r, struct remote_op *op); /* no callbacks from now on */
 	void (*probe)(struct remote *r,
 	              int64_t limit_us); /* something is fishy: down unless it speaks */

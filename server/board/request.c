@@ -1,5 +1,6 @@
 #include "server/board/request.h"
 
+#include "common/boardfile.h"
 #include "common/err.h"
 #include "common/jx.h"
 #include "common/scoped.h"
@@ -14,7 +15,8 @@
 
 struct top {
 	int64_t v;
-	json_t *build, *suite, *agent, *tests, *limits;
+	const char *purpose;
+	json_t *build, *suite, *agent, *tests, *limits, *inputs;
 };
 
 static const struct jx_field top_fields[] = {
@@ -24,6 +26,8 @@ static const struct jx_field top_fields[] = {
 	{"agent", JX_OBJECT, true, 0, 0, offsetof(struct top, agent)},
 	{"tests", JX_ARRAY, true, 1, REQUEST_TESTS_MAX, offsetof(struct top, tests)},
 	{"limits", JX_OBJECT, false, 0, 0, offsetof(struct top, limits)},
+	{"purpose", JX_STRING, false, 1, 16, offsetof(struct top, purpose)},
+	{"inputs", JX_ARRAY, false, 0, REQUEST_INPUTS_MAX, offsetof(struct top, inputs)},
 };
 
 static const struct jx_field request_fields[] = {
@@ -88,19 +92,20 @@ static void read_build(struct request *r, json_t *build, struct jx_errors *error
 	}
 }
 
-static void read_suite(struct request *r, json_t *suite, struct jx_errors *errors)
+/* Files that go onto the board, at most max, behind those that are there. */
+static void read_files(struct request *r, json_t *files, size_t max, const char *pointer,
+                       struct jx_errors *errors)
 {
-	json_t *files = json_object_get(suite, "files");
 	json_t *file;
 	size_t i;
 
-	if (json_array_size(files) > REQUEST_FILES_MAX) {
-		jx_complain(errors, "/suite/files", "at most %d files", REQUEST_FILES_MAX);
+	if (json_array_size(files) > max) {
+		jx_complain(errors, pointer, "at most %zu files", max);
 		return;
 	}
 	json_array_foreach(files, i, file)
 	{
-		SCOPED_STR at = xasprintf("/suite/files/%zu", i);
+		SCOPED_STR at = xasprintf("%s/%zu", pointer, i);
 		struct wire_file *f = &r->files[r->file_count++];
 
 		read_file(f, file, at, errors);
@@ -133,7 +138,7 @@ static void read_tests(struct request *r, json_t *tests, struct jx_errors *error
 
 static void read_all(struct request *r, struct jx_errors *errors)
 {
-	struct top top = {0};
+	struct top top = {.purpose = "test"};
 
 	if (!jx_read_wire(r->doc, ROWS(top_fields), &top, "", errors) ||
 	    !jx_read_wire(r->doc, ROWS(request_fields), r, "", errors))
@@ -142,7 +147,12 @@ static void read_all(struct request *r, struct jx_errors *errors)
 	read_file(&r->files[0], top.agent, "/agent", errors);
 	r->files[0].name = "agent";
 	r->file_count = 1;
-	read_suite(r, top.suite, errors);
+	read_files(r, json_object_get(top.suite, "files"), REQUEST_FILES_MAX, "/suite/files",
+	           errors);
+	read_files(r, top.inputs, REQUEST_INPUTS_MAX, "/inputs", errors);
+	r->builds = strcmp(top.purpose, "build") == 0;
+	if (!r->builds && strcmp(top.purpose, "test") != 0)
+		jx_complain(errors, "/purpose", "must be test or build");
 	read_tests(r, top.tests, errors);
 	if (top.limits)
 		(void)jx_read_wire(top.limits, ROWS(limit_fields), r, "/limits", errors);
@@ -203,42 +213,100 @@ ptrdiff_t request_find(const struct request *r, int64_t id)
 	return low < r->count && r->tests[low].id == id ? (ptrdiff_t)low : -1;
 }
 
-static json_t *argv_on_board(const struct request *r, const char *root, json_t *argv)
+static const struct wire_file *file_named(const struct request *r, const char *name)
 {
-	const char *program = json_string_value(json_array_get(argv, 0));
-	json_t *copy = json_copy(argv);
+	for (size_t i = 1; i < r->file_count; i++)
+		if (strcmp(r->files[i].name, name) == 0)
+			return &r->files[i];
+	return NULL;
+}
 
-	for (size_t i = 1; i < r->file_count; i++) {
-		if (strcmp(r->files[i].name, program) != 0)
-			continue;
-		SCOPED_STR path = xasprintf("%s/files/%s", root, r->files[i].sha256);
+/* What of a step's argv is a reference: its name, or NULL. */
+static const char *behind(const char *word, const char *prefix)
+{
+	size_t len = strlen(prefix);
 
-		(void)json_array_set_new(copy, 0, json_string(path));
+	return strncmp(word, prefix, len) == 0 ? word + len : NULL;
+}
+
+/* The word as the board is to see it, or NULL when it names nothing. The caller frees. */
+static char *word_on_board(const struct request *r, const struct board_file *board,
+                           const char *word, bool program)
+{
+	const char *file = r->builds ? behind(word, "file:") : NULL;
+	const char *tree = r->builds ? behind(word, "tree:") : NULL;
+	const struct wire_file *f = file || program ? file_named(r, file ? file : word) : NULL;
+
+	if (f)
+		return xasprintf("%s/files/%s", board->root, f->sha256);
+	if (file)
+		return NULL;
+	if (tree && !board_file_tree(board, tree))
+		return NULL;
+	return xstrdup(tree ? board_file_tree(board, tree) : word);
+}
+
+int request_fits(const struct request *r, const struct board_file *board, struct err *err)
+{
+	json_t *word;
+	size_t k;
+
+	if (r->builds != (board->kind == BOARD_BUILDER))
+		return err_set(err, ERR_INVALID, "the board is of kind %s: it does not %s",
+		               board_kind_name(board->kind), r->builds ? "build" : "test");
+	for (size_t i = 0; i < r->count; i++) {
+		json_array_foreach(r->tests[i].argv, k, word)
+		{
+			SCOPED_STR there = word_on_board(r, board, json_string_value(word), k == 0);
+
+			if (!there)
+				return err_set(err, ERR_INVALID,
+				               "%s: the board has no %s (docs/BOARDFILE.md)",
+				               r->tests[i].name, json_string_value(word));
+		}
+	}
+	return 0;
+}
+
+static json_t *argv_on_board(const struct request *r, const struct board_file *board, json_t *argv)
+{
+	json_t *copy = json_array(), *word;
+	size_t i;
+
+	json_array_foreach(argv, i, word)
+	{
+		SCOPED_STR there = word_on_board(r, board, json_string_value(word), i == 0);
+
+		(void)json_array_append_new(copy,
+		                            json_string(there ? there : json_string_value(word)));
 	}
 	return copy;
 }
 
-json_t *request_for_leg(const struct request *r, const char *root, const char *device, int64_t leg,
-                        bool stop_on_oops, bool (*skip)(const void *arg, size_t index),
-                        const void *arg)
+json_t *request_for_leg(const struct request *r, const struct request_leg *leg)
 {
-	json_t *tests = json_array();
+	const struct board_file *board = leg->board;
+	json_t *tests = json_array(), *doc;
 
 	for (size_t i = 0; i < r->count; i++) {
 		const struct planned *t = &r->tests[i];
 
-		if (skip(arg, i))
+		if (leg->skip(leg->arg, i))
 			continue;
 		(void)json_array_append_new(
 			tests, json_pack("{s:I, s:s, s:I, s:o, s:I}", "id", (json_int_t)t->id,
 		                         "name", t->name, "rep", (json_int_t)t->rep, "argv",
-		                         argv_on_board(r, root, t->argv), "time_limit_s",
+		                         argv_on_board(r, board, t->argv), "time_limit_s",
 		                         (json_int_t)t->time_limit_s));
 	}
-	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:b, s:{s:I, s:I}, s:s*, s:o}", "v", 1, "run",
-	                 (json_int_t)r->run, "attempt", (json_int_t)r->attempt, "leg",
-	                 (json_int_t)leg, "fence", (json_int_t)r->fence, "stop_on_oops",
-	                 stop_on_oops, "limits", "memory_mib", (json_int_t)r->memory_mib,
-	                 "output_bytes", (json_int_t)r->output_bytes, "device", device, "tests",
-	                 tests);
+	doc = json_pack("{s:i, s:I, s:I, s:I, s:I, s:b, s:{s:I, s:I}, s:s*, s:o}", "v", 1, "run",
+	                (json_int_t)r->run, "attempt", (json_int_t)r->attempt, "leg",
+	                (json_int_t)leg->leg, "fence", (json_int_t)r->fence, "stop_on_oops",
+	                leg->stop_on_oops, "limits", "memory_mib", (json_int_t)r->memory_mib,
+	                "output_bytes", (json_int_t)r->output_bytes, "device", board->device,
+	                "tests", tests);
+	if (board->make_jobs)
+		(void)json_object_set_new(doc, "make_jobs",
+		                          json_integer((json_int_t)board->make_jobs));
+	return doc;
 }

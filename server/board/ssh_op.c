@@ -7,11 +7,11 @@
 
 #define READ_BURST (256 * 1024) /* bytes of one command before others get their turn */
 
-struct remote_op *op_new(struct ssh *s, bool is_put, int64_t limit_us)
+struct remote_op *op_new(struct ssh *s, enum op_kind kind, int64_t limit_us)
 {
 	struct remote_op *op = xcalloc(1, sizeof(*op));
 
-	op->is_put = is_put;
+	op->kind = kind;
 	op->limit_us = limit_us;
 	op->at_us = s->loop->mono_us;
 	op->fd = -1;
@@ -21,7 +21,7 @@ struct remote_op *op_new(struct ssh *s, bool is_put, int64_t limit_us)
 
 struct remote_op *ssh_exec(struct remote *r, const struct remote_exec *exec)
 {
-	struct remote_op *op = op_new((struct ssh *)r, false, exec->limit_us);
+	struct remote_op *op = op_new((struct ssh *)r, OP_EXEC, exec->limit_us);
 
 	op->exec = *exec;
 	op->command = xstrdup(exec->command);
@@ -71,8 +71,10 @@ void op_finish(struct remote_op *op, int status, const struct err *err)
 	if (op->dropped)
 		return;
 	op->dropped = true;
-	if (op->is_put)
+	if (op->kind == OP_PUT)
 		op->put.done(op->put.arg, err);
+	else if (op->kind == OP_GET)
+		op->get.done(op->get.arg, err);
 	else
 		op->exec.done(op->exec.arg, status, op->complaint, err);
 }
@@ -91,7 +93,7 @@ void op_forget(struct remote_op *op)
 
 bool op_talks(const struct remote_op *op)
 {
-	return op->is_put || op->state != X_CHANNEL;
+	return op->kind != OP_EXEC || op->state != X_CHANNEL;
 }
 
 static enum op_result exec_start(struct ssh *s, struct remote_op *op)
@@ -235,12 +237,11 @@ static bool op_leave(const struct ssh *s, struct remote_op *op)
 {
 	bool between = s->busy != op;
 
-	if (op->is_put && op->put_state == P_INIT)
-		return between;
-	if (op->is_put && op->put_state == P_WRITE && between)
-		op->put_state = P_CLOSE;
-	if (op->is_put)
-		return false;
+	if (op->kind != OP_EXEC) {
+		if (op->sftp_state == F_MOVE && between)
+			op->sftp_state = F_CLOSE;
+		return op->sftp_state == F_INIT && between;
+	}
 	if (op->state == X_CHANNEL)
 		return true;
 	if (op->state != X_START && between)
@@ -252,5 +253,5 @@ enum op_result op_step(struct ssh *s, struct remote_op *op)
 {
 	if (op->dropped && op_leave(s, op))
 		return OP_DONE;
-	return op->is_put ? put_step(s, op) : exec_step(s, op);
+	return op->kind == OP_EXEC ? exec_step(s, op) : sftp_step(s, op);
 }

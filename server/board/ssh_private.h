@@ -35,15 +35,17 @@ struct ssh {
 
 #define STDERR_KEEP 1024
 
+enum op_kind { OP_EXEC, OP_PUT, OP_GET };
+
 /* A command goes through the first row of states, a transfer through the second. */
 enum exec_state { X_CHANNEL, X_START, X_WRITE, X_EOF, X_READ, X_CLOSED, X_FREE };
-enum put_state { P_INIT, P_OPEN, P_WRITE, P_SYNC, P_CLOSE };
+enum sftp_state { F_INIT, F_OPEN, F_MOVE, F_SYNC, F_CLOSE };
 
 struct remote_op {
 	struct remote_op *next;
-	bool is_put;
+	enum op_kind kind;
 	enum exec_state state;
-	enum put_state put_state;
+	enum sftp_state sftp_state;
 	bool dropped;
 	int64_t limit_us, at_us; /* the deadline is at_us + limit_us */
 	bool failed;             /* a transfer that only has its handle to close */
@@ -57,24 +59,25 @@ struct remote_op {
 	size_t complained;
 
 	struct remote_put put;
+	struct remote_get get;
 	char *local, *path; /* owned */
 	int fd;             /* owned */
 	uint64_t done, total;
 	LIBSSH2_SFTP_HANDLE *handle;
-	char *window; /* owned: file bytes from done on */
+	char *window; /* owned: what is put: file bytes from done on; what is got: room for the next ones */
 	size_t have;
 };
 
 /* What a step of an op came to. */
 enum op_result { OP_WAIT, OP_MOVED, OP_DONE };
 
-struct remote_op *op_new(struct ssh *s, bool is_put, int64_t limit_us);
+struct remote_op *op_new(struct ssh *s, enum op_kind kind, int64_t limit_us);
 
 /* Tell the owner, once. */
 void op_finish(struct remote_op *op, int status, const struct err *err);
 
 /* One step of a transfer (ssh_sftp.c). */
-enum op_result put_step(struct ssh *s, struct remote_op *op);
+enum op_result sftp_step(struct ssh *s, struct remote_op *op);
 
 /* Do what can be done for this op now. OP_DONE: its callback was called, and it is to be freed. */
 enum op_result op_step(struct ssh *s, struct remote_op *op);
@@ -116,5 +119,6 @@ void ssh_authenticate(struct ssh *s);
 
 struct remote_op *ssh_exec(struct remote *r, const struct remote_exec *exec);
 struct remote_op *ssh_put(struct remote *r, const struct remote_put *put);
+struct remote_op *ssh_get(struct remote *r, const struct remote_get *get);
 void ssh_drop(struct remote *r, struct remote_op *op);
 void ssh_add(struct ssh *s, struct remote_op *op);

@@ -80,6 +80,65 @@ static void test_refused(void **state)
 	}
 }
 
+#define SHA       "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define REC(rest) "{\"ev\":\"test-record\",\"id\":1,\"record\":{\"type\":" rest "}}"
+#define FILE_OF(role, path, sha, size)                                                             \
+	REC("\"file\",\"role\":\"" role "\",\"path\":" path ",\"sha256\":\"" sha                   \
+	    "\",\"size\":" #size)
+#define BUILD_OF(config, folded)                                                                                     \
+	REC("\"build\",\"release\":\"6.1-cohort-0\",\"build_id\":null,\"compiler\":null,\"config_sha256\":\"" config \
+	    "\",\"folded\":" folded)
+
+static void test_records_of_a_build(void **state)
+{
+	static const struct {
+		const char *text;
+		int rc;
+	} rows[] = {
+		{FILE_OF("kernel", "\"/b/zImage\"", SHA, 5), 0},
+		{FILE_OF("range-diff", "\"/b/r\"", SHA, 0), 0},
+		{FILE_OF("kernel", "\"b/zImage\"", SHA, 5), -1},
+		{FILE_OF("kernel", "\"\"", SHA, 5), -1},
+		{FILE_OF("kernel", "\"/b/\\u0007\"", SHA, 5), -1},
+		{FILE_OF("kernel", "7", SHA, 5), -1},
+		{FILE_OF("passwords", "\"/b\"", SHA, 5), -1},
+		{FILE_OF("kernel", "\"/b\"", "../../etc/shadow", 5), -1},
+		{FILE_OF("kernel", "\"/b\"", SHA, -1), -1},
+		{FILE_OF("kernel", "\"/b\"", SHA, 268435457), -1},
+		{FILE_OF("dtb", "\"/b\"", SHA, 4194305), -1},
+		{BUILD_OF(SHA, "null"), 0},
+		{BUILD_OF(SHA, "\"vivt\""), 0},
+		{BUILD_OF(SHA, "\"paper\""), -1},
+		{BUILD_OF("short", "null"), -1},
+		{REC("\"build\",\"release\":7"), -1},
+		{REC("\"failure\",\"step\":\"make\",\"text\":\"x\",\"patch\":null,\"file\":\"a.c\",\"line\":3"),
+	         0},
+		{REC("\"failure\",\"step\":\"make\",\"text\":\"x\",\"line\":\"3\""), -1},
+		{REC("\"failure\",\"step\":\"make\""), -1},
+		{REC("\"progress\",\"what\":\"make\",\"done\":1,\"total\":2"), 0},
+		{REC("\"progress\",\"what\":\"make\",\"done\":-1,\"total\":2"), -1},
+		{REC("\"progress\",\"what\":\"make\""), -1},
+	};
+	struct agent_line line;
+	json_t *record;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		if (reads(rows[i].text, &line) != rows[i].rc)
+			fail_msg("%s: not %d", rows[i].text, rows[i].rc);
+		if (rows[i].rc == 0)
+			agent_line_release(&line);
+	}
+	assert_int_equal(
+		reads(REC("\"progress\",\"what\":\"m\",\"done\":1,\"total\":2,\"evil\":[]"), &line),
+		0);
+	record = json_object_get(line.fields, "record");
+	assert_string_equal(json_string_value(json_object_get(record, "type")), "progress");
+	assert_int_equal(json_integer_value(json_object_get(record, "total")), 2);
+	assert_null(json_object_get(record, "evil"));
+	agent_line_release(&line);
+}
+
 static void test_taken(void **state)
 {
 	static const struct {
@@ -131,6 +190,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known_fields_only),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_records_of_a_build),
 		cmocka_unit_test(test_taken),
 		cmocka_unit_test(test_bound),
 	};

@@ -15,14 +15,15 @@
 static struct planned plan[] = {
 	{.id = 0, .name = "a"}, {.id = 1, .name = "b"}, {.id = 2, .name = "c"}};
 static const struct request request = {.tests = plan, .count = 3};
+static const struct request building = {.tests = plan, .count = 3, .builds = true};
 
 /* An attempt that took these events, one a line. */
-static struct attempt after(const char *events)
+static struct attempt after_of(const struct request *wanted, const char *events)
 {
 	struct attempt a;
 	struct err err = {0};
 
-	attempt_init(&a, &request);
+	attempt_init(&a, wanted);
 	for (const char *at = events; *at;) {
 		size_t len = strcspn(at, "\n");
 		SCOPED_JSON event = jx_parse(at, len, 65536, &err);
@@ -32,6 +33,11 @@ static struct attempt after(const char *events)
 		at += len + (at[len] == '\n');
 	}
 	return a;
+}
+
+static struct attempt after(const char *events)
+{
+	return after_of(&request, events);
 }
 
 static int refused(struct attempt *a, const char *text)
@@ -66,10 +72,10 @@ struct row {
 	const char *fault, *outcome;
 };
 
-static void check_rows(const struct row *rows, size_t count)
+static void check_rows(const struct request *wanted, const struct row *rows, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		struct attempt a = after(rows[i].events);
+		struct attempt a = after_of(wanted, rows[i].events);
 		struct action got = attempt_next(&a, &rows[i].world);
 
 		if (got.act != rows[i].act || got.stage != rows[i].stage)
@@ -83,7 +89,8 @@ static void check_rows(const struct row *rows, size_t count)
 	}
 }
 
-#define CHECK(rows) check_rows(rows, sizeof(rows) / sizeof(*(rows)))
+#define CHECK(rows)       check_rows(&request, rows, sizeof(rows) / sizeof(*(rows)))
+#define CHECK_BUILD(rows) check_rows(&building, rows, sizeof(rows) / sizeof(*(rows)))
 
 static void test_before_the_tests(void **state)
 {
@@ -621,6 +628,117 @@ static void test_crash_belongs_to_its_test(void **state)
 	attempt_release(&a);
 }
 
+#define SHA "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define SAID(id, role)                                                                             \
+	"{\"ev\":\"test-record\",\"id\":" #id ",\"record\":{\"type\":\"file\",\"role\":\"" role    \
+	"\",\"path\":\"/b/" role "\",\"sha256\":\"" SHA "\",\"size\":7}}\n"
+#define HAVE(role, size)                                                                           \
+	"{\"ev\":\"file\",\"role\":\"" role "\",\"sha256\":\"" SHA "\",\"size\":" #size "}\n"
+#define BUILT                                                                                      \
+	TESTING BEGUN(0) SAID(0, "kernel") SAID(0, "log") DONE(0) DONE(1) DONE(2) AT("collect")
+
+static void test_collecting(void **state)
+{
+	static const struct row rows[] = {
+		{"the first file", BUILT, {UP}, ACT_COLLECT, 0, NULL, NULL},
+		{"the next one", BUILT HAVE("kernel", 7), {UP}, ACT_COLLECT, 0, NULL, NULL},
+		{"all of them",
+	         BUILT HAVE("log", 7) HAVE("kernel", 7),
+	         {UP},
+	         ACT_END,
+	         0,
+	         NULL,
+	         "complete"},
+		{"all of them, and the link is gone",
+	         BUILT HAVE("log", 7) HAVE("kernel", 7),
+	         {0},
+	         ACT_END,
+	         0,
+	         NULL,
+	         "complete"},
+		{"no link", BUILT, {0}, ACT_LINK, 0, NULL, NULL},
+		{"no link in time", BUILT, {.late = true}, ACT_END, 0, "board-lost", "fault"},
+		{"off", BUILT, {.machine = MACHINE_OFF}, ACT_END, 0, "power-lost", "fault"},
+		{"cancelled", BUILT, {.cancel = true, UP}, ACT_END, 0, NULL, "cancelled"},
+		{"too late", BUILT, {.run_late = true, UP}, ACT_END, 0, "run-timeout", "fault"},
+	};
+
+	(void)state;
+	CHECK_BUILD(rows);
+}
+
+/* A builder's own mishaps say nothing about the kernel that it makes: the step is run again. */
+static void test_builder_goes_down(void **state)
+{
+	static const struct row rows[] = {
+		{"rebooted in a step",
+	         TESTING BEGUN(0) PROVED_X,
+	         {.worker = WORKER_GONE, UP_Y},
+	         ACT_PROVED,
+	         0,
+	         NULL,
+	         NULL},
+		{"rebooted in it for the third time",
+	         TESTING BEGUN(0) LEG(2, "y") BEGUN(0) LEG(3, "z") BEGUN(0),
+	         {.worker = WORKER_GONE, UP},
+	         ACT_DIED,
+	         0,
+	         NULL,
+	         NULL},
+		{"silent behind an oops",
+	         TESTING BEGUN(0) OOPS,
+	         {.late = true},
+	         ACT_END,
+	         0,
+	         "board-lost",
+	         "fault"},
+	};
+
+	(void)state;
+	CHECK_BUILD(rows);
+}
+
+static void test_files_that_are_refused(void **state)
+{
+	static const char *const lines[] = {
+		SAID(1, "kernel"),    /* a second one of that role */
+		SAID(2, "dtb"),       /* of a step that is finished */
+		SAID(1, "passwords"), /* no such role */
+		HAVE("kernel", 8),    /* not what was said */
+		HAVE("dtb", 7),       /* nobody said it */
+		HAVE("log", 7),       /* it is there already */
+		HAVE("passwords", 7), /* no such role */
+		"{\"ev\":\"file\"}",
+	};
+	struct attempt a = after_of(&building, TESTING DONE(2) BEGUN(1) SAID(1, "kernel")
+	                                               SAID(1, "log") HAVE("log", 7));
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+		if (!refused(&a, lines[i]))
+			fail_msg("taken: %s", lines[i]);
+	attempt_release(&a);
+	/* A run of tests brings no files. */
+	a = after(TESTING BEGUN(0));
+	assert_true(refused(&a, SAID(0, "kernel")));
+	assert_true(
+		refused(&a, "{\"ev\":\"test-record\",\"id\":0,\"record\":{\"type\":\"build\"}}"));
+	attempt_release(&a);
+}
+
+/* What a step said before it was cut off is forgotten when it runs again, and only that. */
+static void test_files_said_again(void **state)
+{
+	struct attempt a = after_of(&building, TESTING BEGUN(0) SAID(0, "log") DONE(0) BEGUN(1)
+	                                               SAID(1, "kernel") LEG(2, "x") BEGUN(1));
+
+	(void)state;
+	assert_non_null(a.files[ROLE_LOG].path);
+	assert_null(a.files[ROLE_KERNEL].path);
+	assert_int_equal(attempt_wanted(&a), ROLE_LOG);
+	attempt_release(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -639,6 +757,10 @@ int main(void)
 		cmocka_unit_test(test_refused_events),
 		cmocka_unit_test(test_offsets),
 		cmocka_unit_test(test_crash_belongs_to_its_test),
+		cmocka_unit_test(test_collecting),
+		cmocka_unit_test(test_builder_goes_down),
+		cmocka_unit_test(test_files_that_are_refused),
+		cmocka_unit_test(test_files_said_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

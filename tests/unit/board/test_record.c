@@ -1,8 +1,10 @@
 /* test_record.c - the attempt directory: replay after a death at any byte, and the request in it. */
 #include "server/board/record.h"
 
+#include "common/boardfile.h"
 #include "common/err.h"
 #include "common/fsio.h"
+#include "common/jx.h"
 #include "common/scoped.h"
 #include "common/xalloc.h"
 
@@ -136,9 +138,12 @@ static bool skip_none(const void *arg, size_t index)
 static void test_leg_request(void **state)
 {
 	struct record *r = must_open();
-	SCOPED_JSON all = request_for_leg(&r->request, "/root", NULL, 1, true, skip_none, NULL);
-	SCOPED_JSON rest =
-		request_for_leg(&r->request, "/root", "/dev/mmcblk0p3", 2, false, skip_first, NULL);
+	struct board_file board = {.root = "/root"};
+	struct request_leg first = {
+		.board = &board, .leg = 1, .stop_on_oops = true, .skip = skip_none};
+	struct request_leg second = {.board = &board, .leg = 2, .skip = skip_first};
+	SCOPED_JSON all = request_for_leg(&r->request, &first);
+	SCOPED_JSON rest = (board.device = "/dev/mmcblk0p3", request_for_leg(&r->request, &second));
 	json_t *tests = json_object_get(all, "tests");
 	json_t *argv = json_object_get(json_array_get(tests, 0), "argv");
 
@@ -153,6 +158,89 @@ static void test_leg_request(void **state)
 	assert_true(json_is_false(json_object_get(rest, "stop_on_oops")));
 	assert_int_equal(json_integer_value(json_object_get(rest, "leg")), 2);
 	record_close(r);
+}
+
+#define SHA_2 "1123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static const char build_text[] =
+	"{\"v\":1,\"run\":12,\"attempt\":2,\"fence\":7,\"board\":\"b\",\"cache\":\"none\",\"purpose\":\"build\","
+	"\"build\":{\"name\":\"v2\",\"cmdline\":\"\"},\"suite\":{\"name\":\"kernel-build\",\"files\":[{\"name\":\"kbuild\","
+	"\"path\":\"/p\",\"sha256\":\"" SHA
+	"\",\"size\":6}]},\"agent\":{\"path\":\"/a\",\"sha256\":\"" SHA
+	"\",\"size\":7},\"inputs\":[{\"name\":\"recipe.json\",\"path\":\"/r\",\"sha256\":\"" SHA_2
+	"\",\"size\":8}],\"tests\":[{\"id\":0,\"name\":\"tree\",\"argv\":[\"kbuild\",\"tree\",\"file:recipe.json\","
+	"\"tree:linux\"]}]}";
+
+/* build_text with argv[2], argv[3] and the purpose as given. */
+static json_t *build_doc(const char *file, const char *tree, const char *purpose)
+{
+	json_t *doc = jx_parse(build_text, strlen(build_text), 1 << 20, NULL);
+	json_t *test = json_array_get(json_object_get(doc, "tests"), 0);
+	json_t *argv = json_object_get(test, "argv");
+
+	(void)json_array_set_new(argv, 2, json_string(file));
+	(void)json_array_set_new(argv, 3, json_string(tree));
+	(void)json_object_set_new(doc, "purpose", json_string(purpose));
+	return doc;
+}
+
+static void test_build_request(void **state)
+{
+	SCOPED_JSON doc = build_doc("file:recipe.json", "tree:linux", "build");
+	SCOPED_JSON trees = json_pack("{s:s}", "linux", "/srv/linux");
+	struct board_file board = {
+		.kind = BOARD_BUILDER, .root = "/root", .trees = trees, .make_jobs = 3};
+	struct request_leg leg = {.board = &board, .leg = 1, .skip = skip_none};
+	SCOPED_JSON out = NULL;
+	struct request r;
+	struct err err;
+	json_t *argv;
+
+	(void)state;
+	assert_int_equal(request_parse(&r, doc, &err), 0);
+	assert_true(r.builds);
+	assert_int_equal(r.file_count, 3);
+	assert_string_equal(r.files[2].sha256, SHA_2);
+	assert_int_equal(request_fits(&r, &board, &err), 0);
+	out = request_for_leg(&r, &leg);
+	argv = json_object_get(json_array_get(json_object_get(out, "tests"), 0), "argv");
+	assert_string_equal(json_string_value(json_array_get(argv, 0)), "/root/files/" SHA);
+	assert_string_equal(json_string_value(json_array_get(argv, 1)), "tree");
+	assert_string_equal(json_string_value(json_array_get(argv, 2)), "/root/files/" SHA_2);
+	assert_string_equal(json_string_value(json_array_get(argv, 3)), "/srv/linux");
+	assert_int_equal(json_integer_value(json_object_get(out, "make_jobs")), 3);
+	board.kind = BOARD_HOST;
+	assert_int_equal(request_fits(&r, &board, &err), -1);
+	request_release(&r);
+}
+
+static void test_build_that_does_not_fit(void **state)
+{
+	static const struct {
+		const char *file, *tree, *purpose, *complaint;
+	} rows[] = {
+		{"file:other", "tree:linux", "build", "file:other"},
+		{"file:recipe.json", "tree:other", "build", "tree:other"},
+		{"file:recipe.json", "tree:", "build", "tree:"},
+		{"file:recipe.json", "tree:linux", "test", "does not test"},
+	};
+	SCOPED_JSON trees = json_pack("{s:s}", "linux", "/srv/linux");
+	struct board_file board = {.kind = BOARD_BUILDER, .root = "/root", .trees = trees};
+	SCOPED_JSON sung = build_doc("x", "y", "sing");
+	struct request r;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		SCOPED_JSON doc = build_doc(rows[i].file, rows[i].tree, rows[i].purpose);
+
+		assert_int_equal(request_parse(&r, doc, &err), 0);
+		assert_int_equal(request_fits(&r, &board, &err), -1);
+		assert_non_null(strstr(err.text, rows[i].complaint));
+		request_release(&r);
+	}
+	assert_int_equal(request_parse(&r, sung, &err), -1);
+	assert_non_null(strstr(err.text, "/purpose"));
 }
 
 static void test_replay(void **state)
@@ -264,6 +352,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_request),
 		cmocka_unit_test(test_leg_request),
+		cmocka_unit_test(test_build_request),
+		cmocka_unit_test(test_build_that_does_not_fit),
 		cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_torn_at_every_byte),
 		cmocka_unit_test(test_refused_is_not_written),
