@@ -10,6 +10,7 @@ struct config {
 	/* All owned; NULL where said. */
 	char *listen, *state, *suites, *agents, *board_program;
 	char *boards, *keys, *web; /* NULL: none */
+	char *kernels, *controls;  /* the same */
 	char *tls_cert, *tls_key;  /* NULL: no TLS */
 	char *log_level;
 	json_t *hosts; /* array of names that the header Host may have */

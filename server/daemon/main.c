@@ -11,6 +11,7 @@
 #include "server/daemon/http/auth.h"
 #include "server/daemon/http/server.h"
 #include "server/daemon/http/upload.h"
+#include "server/daemon/provisions.h"
 #include "server/daemon/store/idempotency.h"
 #include "server/daemon/store/store.h"
 #include "server/daemon/suite.h"
@@ -35,6 +36,7 @@ struct parts {
 	struct config config;
 	struct store *store;
 	struct suites *suites;
+	struct provisions *provisions;
 	struct auth *auth;
 	struct farm *farm;
 	struct http_server *http;
@@ -60,6 +62,8 @@ static int http_start(struct parts *p, struct err *err)
 	struct http_config config = {
 		.ctx = {.store = p->store,
 	                .suites = p->suites,
+	                .kernels = provisions_kernels(p->provisions),
+	                .controls = provisions_controls(p->provisions),
 	                .farm = p->farm,
 	                .state_dir = c->state,
 	                .keys_dir = c->keys,
@@ -93,6 +97,9 @@ static int parts_begin(struct parts *p, struct err *err)
 	farm.suites = p->suites = suites_load(c->suites, err);
 	if (!p->suites)
 		return -1;
+	p->provisions = provisions_load(c->kernels, c->controls, err);
+	if (!p->provisions || provisions_store(p->provisions, p->store, c->state, now_us, err) < 0)
+		return -1;
 	if (c->boards && boards_dir_load(c->boards, p->store, now_us, err) < 0)
 		return -1;
 	p->auth = auth_open(p->store, c->state, now_us, err);
@@ -108,6 +115,7 @@ static void parts_end(struct parts *p)
 	if (p->farm)
 		farm_close(p->farm);
 	auth_close(p->auth);
+	provisions_free(p->provisions);
 	suites_free(p->suites);
 	if (p->store)
 		store_close(p->store);
@@ -220,14 +228,19 @@ static void descriptors_raise(void)
 static int config_check(const struct config *c, struct err *err)
 {
 	struct suites *suites = suites_load(c->suites, err);
+	struct provisions *provisions =
+		suites ? provisions_load(c->kernels, c->controls, err) : NULL;
+	int rc = provisions ? 0 : -1;
 
-	if (!suites || (c->boards && boards_dir_load(c->boards, NULL, 0, err) < 0)) {
-		suites_free(suites);
-		return -1;
+	if (rc == 0 && c->boards && boards_dir_load(c->boards, NULL, 0, err) < 0)
+		rc = -1;
+	if (rc == 0) {
+		provisions_print(provisions);
+		(void)puts("the configuration is good");
 	}
+	provisions_free(provisions);
 	suites_free(suites);
-	(void)puts("the configuration is good");
-	return 0;
+	return rc;
 }
 
 static int config_only(const struct config *c, struct err *err)

@@ -2,6 +2,7 @@
 
 #include "common/jx.h"
 #include "common/scoped.h"
+#include "common/sha256.h"
 #include "common/utf8.h"
 #include "common/verdict.h"
 #include "common/xalloc.h"
@@ -18,8 +19,10 @@ static const char *const faults[] = {
 	"wrong-release",    "wrong-build-id", "wrong-cache-class",   "agent-failed",
 	"agent-died",       "agent-protocol", "board-lost",          "power-lost",
 	"run-timeout",      "lease-lost",     "worker-died",         "no-board",
-	"internal",
+	"collect-failed",   "internal",
 };
+static const char *const roles[] = {"kernel", "dtb", "modules",   "config",
+                                    "map",    "log", "range-diff"};
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -160,6 +163,21 @@ static int check_warning(struct follow *f, struct entry *e)
 	return check_test(f, e);
 }
 
+static int check_file(struct follow *f, struct entry *e)
+{
+	const char *role = text_of(e->event, "role"), *sha256 = text_of(e->event, "sha256");
+	const json_t *size = json_object_get(e->event, "size");
+
+	if (!f->ref.builds)
+		return err_set(&f->broken, ERR_PROTOCOL, "a file, and this run makes none");
+	if (!among(role, roles, COUNT(roles)) || !sha256 || !sha256_valid(sha256) ||
+	    !json_is_integer(size) || json_integer_value(size) < 0 ||
+	    json_integer_value(size) > ENTRY_FILE_MAX)
+		return err_set(&f->broken, ERR_PROTOCOL, "a file with role '%.40s'",
+		               role ? role : "");
+	return 0;
+}
+
 static int check_ended(struct follow *f, struct entry *e)
 {
 	const char *outcome = text_of(e->event, "outcome");
@@ -191,6 +209,7 @@ static const struct {
 	{"test-finished", ENTRY_FINISHED, check_finished},
 	{"kernel-warning", ENTRY_WARNING, check_warning},
 	{"note", ENTRY_NOTE, check_none},
+	{"file", ENTRY_FILE, check_file},
 	{"ended", ENTRY_ENDED, check_ended},
 };
 

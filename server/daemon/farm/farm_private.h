@@ -110,6 +110,12 @@ void attempt_broken(struct attempt *a, const char *code, const char *fmt, ...)
 void attempt_free(struct attempt *a);
 int runs_look(struct farm *farm, struct err *err);
 void run_requeue(struct farm *farm, int64_t run);
+void build_ended(struct farm *farm, int64_t build); /* queue what may have waited for it */
+
+/* made_files.c: what a builder left behind in the attempt's directory. files_take() brings the pending entries' files into
+ * the store's directory; one that is not what it was said to be breaks the attempt. -1: the disk refused, try again. */
+int files_take(struct attempt *a, const char *state_dir);
+void files_drop(const char *dir);
 
 /* request.c: 0, or -1 with *err; ERR_INVALID and ERR_NOTFOUND will not go away by trying again */
 int request_write(struct board *b, struct err *err);

@@ -22,6 +22,7 @@ enum entry_kind {
 	ENTRY_FINISHED,
 	ENTRY_WARNING,
 	ENTRY_NOTE,
+	ENTRY_FILE, /* a builder's file is in the attempt's directory */
 	ENTRY_ENDED,
 };
 

@@ -9,6 +9,7 @@
 #include "server/daemon/farm/farm_private.h"
 #include "server/daemon/schedule/run.h"
 #include "server/daemon/store/farm_boards.h"
+#include "server/daemon/store/files.h"
 #include "server/daemon/store/store.h"
 
 #include <inttypes.h>
@@ -86,6 +87,8 @@ static int put_record(struct db *db, struct follow *f, const struct entry *e, in
 	struct attempt_result r;
 
 	/* What is shown as it is: a measured number is evidence of what the kernel costs. */
+	if (type && f->ref.builds && (strcmp(type, "build") == 0 || strcmp(type, "failure") == 0))
+		return put_evidence(db, f, e, "", record, err); /* judged when the run ends */
 	if (type && (strcmp(type, "mismatch") == 0 || strcmp(type, "value") == 0))
 		return put_evidence(db, f, e, cell && strlen(cell) <= 256 ? cell : "", record, err);
 	if (!type || strcmp(type, "cell") != 0)
@@ -151,6 +154,21 @@ static int put_progress(struct db *db, struct follow *f, const struct entry *e, 
 	return store_attempt_event(db, &f->ref, "progress", t, data, err);
 }
 
+/* The bytes are in STATE/files (files_take()): now the store may say so. */
+static int put_file(struct db *db, struct follow *f, const struct entry *e, int64_t t,
+                    struct err *err)
+{
+	const char *sha256 = text_of(e->event, "sha256");
+	int64_t size = json_integer_value(json_object_get(e->event, "size"));
+	SCOPED_JSON record =
+		json_pack("{s:s, s:s, s:s, s:I}", "type", "file", "role", text_of(e->event, "role"),
+	                  "sha256", sha256, "size", (json_int_t)size);
+
+	if (file_put(db, sha256, size, t, err) < 0)
+		return -1;
+	return put_evidence(db, f, e, "", record, err);
+}
+
 /* A fault as the store keeps it: bounded, and only the fields that it has. */
 static json_t *fault_clean(const json_t *fault)
 {
@@ -212,6 +230,8 @@ static int put_entry(struct db *db, struct brought *in, const struct entry *e, s
 		return put_warning(db, f, e, t, err);
 	case ENTRY_NOTE:
 		return put_note(db, f, t, text_of(e->event, "text"), err);
+	case ENTRY_FILE:
+		return put_file(db, f, e, t, err);
 	case ENTRY_ENDED:
 		return end_attempt(db, in, text_of(e->event, "outcome"),
 		                   json_object_get(e->event, "fault"), err);
@@ -314,6 +334,10 @@ static void attempt_done(struct brought *in)
 	if (!in->good && !a->follow.ended)
 		process_send(b, "cancel", &a->follow.ref, NULL); /* it does not know of its end */
 	process_send(b, "release", &a->follow.ref, NULL);
+	if (a->follow.ref.builds) {
+		files_drop(a->dir);
+		build_ended(b->farm, a->follow.ref.build);
+	}
 	b->attempt = NULL;
 	attempt_free(a);
 	if (in->run.phase == RUN_QUEUED)
@@ -362,7 +386,12 @@ static bool board_wants(struct board *b)
 	if (b->hinted || a->follow.more || b->farm->mono >= a->reread_at) {
 		b->hinted = false;
 		a->reread_at = b->farm->mono + FARM_REREAD;
-		(void)follow_read(&a->follow, b->farm->buf);
+		if (follow_read(&a->follow, b->farm->buf) && a->follow.ref.builds &&
+		    files_take(a, b->farm->config.state_dir) < 0) {
+			follow_discard(&a->follow);
+			b->farm->retry_at = b->farm->mono + FARM_RETRY;
+			b->hinted = true;
+		}
 	}
 	return b->dirty || a->follow.count > 0 || broken_of(a, &code);
 }

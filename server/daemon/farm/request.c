@@ -3,9 +3,11 @@
 #include "common/fsio.h"
 #include "common/jx.h"
 #include "common/scoped.h"
+#include "common/sha256.h"
 #include "common/xalloc.h"
 #include "server/daemon/farm/farm_private.h"
 #include "server/daemon/http/upload.h"
+#include "server/daemon/store/files.h"
 #include "server/daemon/store/requests.h"
 #include "server/daemon/store/store.h"
 #include "server/daemon/suite.h"
@@ -31,6 +33,85 @@ static json_t *build_part(struct board *b, struct err *err)
 		(void)json_object_set_new(file, "path", json_string(path));
 	}
 	return build;
+}
+
+/* ---- What a builder needs ---- */
+
+static void input_add(json_t *inputs, const char *name, const char *path, const char *sha256,
+                      int64_t size)
+{
+	(void)json_array_append_new(inputs,
+	                            json_pack("{s:s, s:s, s:s, s:I}", "name", name, "path", path,
+	                                      "sha256", sha256, "size", (json_int_t)size));
+}
+
+/* The files that list names by SHA-256, as NAME by their number. */
+static int inputs_list(struct board *b, struct db *db, json_t *inputs, const json_t *list,
+                       const char *name, struct err *err)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+	{
+		const char *sha256 = json_string_value(item);
+		SCOPED_STR path = upload_path(b->farm->config.state_dir, sha256);
+		SCOPED_STR numbered = xasprintf("%04zu.%s", i + 1, name);
+		int64_t size = file_size(db, sha256, err);
+
+		if (size < 0)
+			return -1;
+		input_add(inputs, numbered, path, sha256, size);
+	}
+	return 0;
+}
+
+/* The recipe stands beside the request, as the text that its hash is of. */
+static int input_recipe(struct board *b, json_t *inputs, const char *text, struct err *err)
+{
+	SCOPED_STR path = xasprintf("%s/recipe.json", b->attempt->dir);
+	char sha256[SHA256_HEX];
+
+	sha256_hex(text, strlen(text), sha256);
+	input_add(inputs, "recipe.json", path, sha256, (int64_t)strlen(text));
+	if (fs_mkdirs(b->attempt->dir, err) < 0)
+		return -1;
+	return fs_replace_file(path, text, strlen(text), 0640, err);
+}
+
+static json_t *inputs_part(struct board *b, struct err *err)
+{
+	struct store *store = b->farm->config.store;
+	SCOPED_JSON inputs = json_array();
+	struct db *db = store_read_begin(store);
+	SCOPED_JSON text = store_request_recipe(db, b->attempt->follow.ref.build, err);
+	SCOPED_JSON recipe = text ? json_loads(json_string_value(text), 0, NULL) : NULL;
+	int rc = text ? 0 : -1;
+
+	if (rc == 0)
+		rc = inputs_list(b, db, inputs, json_object_get(recipe, "patches"), "patch", err);
+	if (rc == 0)
+		rc = inputs_list(b, db, inputs, json_object_get(recipe, "fragments"), "frag", err);
+	store_read_end(store, db);
+	if (rc == 0)
+		rc = input_recipe(b, inputs, json_string_value(text), err);
+	return rc == 0 ? take_json(&inputs) : NULL;
+}
+
+/* The request of a run that makes a kernel: of the kernel nothing is known yet. */
+static int request_builds(struct board *b, json_t *request, struct err *err)
+{
+	json_t *build = json_object_get(request, "build");
+	json_t *inputs = inputs_part(b, err);
+
+	if (!inputs)
+		return -1;
+	(void)json_object_set_new(request, "purpose", json_string("build"));
+	(void)json_object_set_new(request, "inputs", inputs);
+	(void)json_object_set_new(build, "release", json_null());
+	(void)json_object_set_new(build, "build_id", json_null());
+	(void)json_object_set_new(build, "files", json_object());
+	return 0;
 }
 
 static json_t *suite_part(const struct board *b, struct err *err)
@@ -120,7 +201,7 @@ int request_write(struct board *b, struct err *err)
 	if (access(path, F_OK) == 0)
 		return 0;
 	request = request_make(b, err);
-	if (!request)
+	if (!request || (b->attempt->follow.ref.builds && request_builds(b, request, err) < 0))
 		return -1;
 	text = jx_text(request);
 	if (fs_mkdirs(b->attempt->dir, err) < 0)

@@ -13,10 +13,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct controls;
 struct db;
 struct err;
 struct farm;
 struct jx_errors;
+struct kernels;
 struct store;
 struct suites;
 
@@ -28,11 +30,13 @@ struct suites;
 struct http_context {
 	struct store *store;
 	struct suites *suites;
-	struct farm *farm;     /* NULL while the program has none (unit tests) */
-	const char *state_dir; /* runs/, files/ below it */
-	const char *keys_dir;  /* NULL: boards cannot be registered by the API */
-	const char *web_dir;   /* NULL: no pages */
-	int64_t file_max;      /* bytes of one uploaded file */
+	const struct kernels *kernels;   /* NULL: the farm makes no kernels */
+	const struct controls *controls; /* NULL: it has none */
+	struct farm *farm;               /* NULL while the program has none (unit tests) */
+	const char *state_dir;           /* runs/, files/ below it */
+	const char *keys_dir;            /* NULL: boards cannot be registered by the API */
+	const char *web_dir;             /* NULL: no pages */
+	int64_t file_max;                /* bytes of one uploaded file */
 	bool read_token_required;
 };
 

@@ -35,10 +35,13 @@ static void planned_free(void *data)
 static int plan_body(struct http_req *req, struct planned *p, struct err *err)
 {
 	struct db *db = store_read_begin(req->ctx->store);
+	const struct world_config config = {.suites = req->ctx->suites,
+	                                    .kernels = req->ctx->kernels,
+	                                    .controls = req->ctx->controls};
 	struct submission submission;
 	int rc = -1;
 
-	p->world = world_load(db, req->ctx->suites, err);
+	p->world = world_load(db, &config, err);
 	if (p->world) {
 		(void)submission_read(req->body, &submission, &p->errors);
 		p->plan = plan_make(&submission, world_plan(p->world), &p->errors);

@@ -4,17 +4,12 @@
 #include "common/scoped.h"
 #include "common/xalloc.h"
 #include "server/daemon/plan/glob.h"
+#include "server/daemon/plan/maker.h"
 #include "server/daemon/plan/slots.h"
+#include "server/daemon/recipe/kernels.h"
 #include "server/daemon/suite.h"
 
 #include <string.h>
-
-struct maker {
-	struct plan *plan;
-	const struct submission *s;
-	const struct plan_world *world;
-	struct jx_errors *errors;
-};
 
 /* --- tests --- */
 
@@ -97,10 +92,12 @@ static void choose_suite(struct maker *m)
 	if (!m->s->suite)
 		return;
 	m->plan->suite = suite_find(m->world->suites, m->s->suite);
-	if (m->plan->suite)
-		choose_tests(m);
-	else
+	if (!m->plan->suite)
 		jx_complain(m->errors, "/suite", "no such suite '%s'", m->s->suite);
+	else if (strcmp(m->s->suite, PLAN_BUILD_SUITE) == 0)
+		jx_complain(m->errors, "/suite", "'%s' makes kernels and tests none", m->s->suite);
+	else
+		choose_tests(m);
 }
 
 /* --- builds --- */
@@ -122,7 +119,11 @@ static void check_builds_at(struct maker *m, json_t *builds, const char *base)
 	{
 		SCOPED_STR at = xasprintf("%s/%zu", base, i);
 
-		if (find_build(m, ref))
+		const struct plan_build *build = find_build(m, ref);
+
+		if (build && build->failed)
+			jx_complain(m->errors, at, "build '%s' could not be made", build->name);
+		if (build)
 			continue;
 		if (json_is_string(ref))
 			jx_complain(m->errors, at, "no such build '%s'", json_string_value(ref));
@@ -146,7 +147,7 @@ static void check_builds(struct maker *m)
 	}
 }
 
-static bool arch_fits(const char *build, const char *board)
+bool plan_arch_fits(const char *build, const char *board)
 {
 	bool arm = strcmp(build, "arm") == 0 || strcmp(build, "armel") == 0 ||
 	           strcmp(build, "armhf") == 0;
@@ -159,16 +160,16 @@ static bool arch_fits(const char *build, const char *board)
 static void check_boots(struct maker *m, const struct slot *slot, const struct plan_build *build,
                         const char *pointer)
 {
-	for (size_t i = 0; i < slot->count; i++) {
+	for (size_t i = 0; i < slot->count && !build->failed; i++) {
 		const struct plan_board *board = slot->boards[i];
 
-		if (board->needs_kernel && !build->kernel) {
+		if (board->needs_kernel && !build->kernel && !build->pending) {
 			jx_complain(m->errors, pointer,
 			            "build '%s' has no kernel, and board '%s' boots one",
 			            build->name, board->name);
 			return;
 		}
-		if (build->files && !arch_fits(build->arch, board->arch)) {
+		if (build->files && !plan_arch_fits(build->arch, board->arch)) {
 			jx_complain(m->errors, pointer,
 			            "build '%s' is for %s, and board '%s' is %s", build->name,
 			            build->arch, board->name, board->arch);
@@ -188,27 +189,29 @@ static json_t *builds_of(const struct maker *m, const struct slot *slot, char **
 	return json_object_get(m->s->builds_by_cache, slot->cache);
 }
 
-static void add_run(struct plan *plan, size_t column, const struct slot *slot,
-                    const struct plan_build *build)
+struct plan_run *plan_add_run(struct plan *plan, const struct slot *slot, size_t column,
+                              size_t round)
 {
 	struct plan_run *run = &plan->runs[plan->runs_count++];
 
 	run->column = column;
-	run->build = build;
+	run->round = round;
 	run->cache = slot->cache;
 	run->kind = slot->kind;
 	run->boards = json_array();
 	for (size_t i = 0; i < slot->count; i++)
 		(void)json_array_append_new(run->boards, json_string(slot->boards[i]->name));
+	return run;
 }
 
-static void plan_slot(struct maker *m, const struct slot *slot)
+/* A round of a slot. The first one is where complaints are made. */
+static void plan_slot(struct maker *m, const struct slot *slot, size_t round)
 {
 	SCOPED_STR base = NULL;
 	json_t *builds = builds_of(m, slot, &base), *ref;
 	size_t column;
 
-	if (!builds && m->s->builds_by_cache)
+	if (!builds && m->s->builds_by_cache && round == 1)
 		jx_complain(m->errors, "/builds_by_cache",
 		            "no builds for class %s, which board '%s' has", slot->cache,
 		            slot->boards[0]->name);
@@ -219,8 +222,9 @@ static void plan_slot(struct maker *m, const struct slot *slot)
 
 		if (!build || column >= SUBMISSION_COLUMNS)
 			continue;
-		check_boots(m, slot, build, at);
-		add_run(m->plan, column, slot, build);
+		if (round == 1)
+			check_boots(m, slot, build, at);
+		plan_add_run(m->plan, slot, column, round)->build = build;
 	}
 }
 
@@ -312,7 +316,9 @@ static void default_label(struct plan *plan, size_t column)
 static void plan_runs(struct maker *m, const struct slots *slots)
 {
 	struct plan *plan = m->plan;
-	size_t runs = slots->count * m->s->columns;
+	bool study = m->s->study.series;
+	size_t columns = study ? m->columns_count : m->s->columns, round;
+	size_t runs = slots->count * columns * (size_t)m->s->rounds;
 
 	if (runs > PLAN_RUNS || runs * plan->planned > PLAN_RESULTS) {
 		jx_complain(m->errors, "",
@@ -321,15 +327,40 @@ static void plan_runs(struct maker *m, const struct slots *slots)
 		            runs, plan->planned, PLAN_RUNS, PLAN_RESULTS);
 		return;
 	}
-	plan->runs = xcalloc(slots->count * SUBMISSION_COLUMNS + 1, sizeof(*plan->runs));
-	for (size_t i = 0; i < slots->count; i++) {
-		plan_slot(m, &slots->list[i]);
-		if (plan->suite)
-			check_programs(m, &slots->list[i]);
-	}
+	/* By classes, a wrong class may have more columns than the others. */
+	if (!study && m->s->builds_by_cache)
+		columns = SUBMISSION_COLUMNS;
+	plan->runs =
+		xcalloc(slots->count * columns * (size_t)m->s->rounds + 1, sizeof(*plan->runs));
+	for (size_t i = 0; i < slots->count && plan->suite; i++)
+		check_programs(m, &slots->list[i]);
+	/* Round by round: drift and a sick board then show in each column. */
+	for (round = 1; round <= (size_t)m->s->rounds; round++)
+		for (size_t i = 0; i < slots->count; i++)
+			(study ? study_slot : plan_slot)(m, &slots->list[i], round);
 	check_classes_run(m, slots);
 	for (size_t i = 0; i < m->s->columns && !m->s->labels; i++)
 		default_label(plan, i);
+}
+
+/* What later rounds are made from. */
+static void note_study(struct maker *m)
+{
+	SCOPED_JSON until = NULL;
+	SCOPED_JSON study = NULL;
+
+	if (!m->s->decided && !m->s->study.series && m->s->rounds == 1)
+		return;
+	until = m->s->decided ? json_pack("{s:b, s:I}", "decided", 1, "max_rounds",
+	                                  (json_int_t)m->s->max_rounds)
+	                      : json_null();
+	study = json_pack("{s:I, s:O, s:I}", "rounds", (json_int_t)m->s->rounds, "until", until,
+	                  "ttl_s", (json_int_t)m->s->ttl_s);
+	if (m->s->study.series)
+		(void)json_object_update_new(study, json_pack("{s:s, s:{s:s?, s:s?}}", "flavour",
+		                                              m->s->study.flavour, "base", "tree",
+		                                              m->tree, "commit", m->commit));
+	m->plan->study = jx_text(study);
 }
 
 struct plan *plan_make(const struct submission *s, const struct plan_world *world,
@@ -342,12 +373,18 @@ struct plan *plan_make(const struct submission *s, const struct plan_world *worl
 	plan->submission = *s;
 	plan->labels = s->labels ? json_incref(s->labels) : json_array();
 	plan->tests = json_array();
+	plan->columns = json_array();
 	choose_suite(&m);
 	check_builds(&m);
+	if (s->study.series)
+		study_begin(&m);
 	slots_match(&slots, s, world, errors);
 	if (slots.count > 0)
 		plan_runs(&m, &slots);
 	slots_release(&slots);
+	if (s->study.series)
+		study_end(&m);
+	note_study(&m);
 	if (jx_ok(errors))
 		return plan;
 	plan_free(plan);
@@ -360,6 +397,16 @@ void plan_free(struct plan *plan)
 		return;
 	for (size_t i = 0; i < plan->runs_count; i++)
 		json_decref(plan->runs[i].boards);
+	for (size_t i = 0; i < plan->recipes_count; i++) {
+		recipe_release(&plan->recipes[i].recipe);
+		free(plan->recipes[i].name);
+	}
+	free(plan->recipes);
+	json_decref(plan->builders);
+	json_decref(plan->columns);
+	free(plan->build_text);
+	free(plan->tree);
+	free(plan->study);
 	free(plan->runs);
 	free(plan->text);
 	json_decref(plan->labels);
@@ -367,19 +414,37 @@ void plan_free(struct plan *plan)
 	free(plan);
 }
 
+/* The kernel of a run: one that is there, or one that is to be made. */
+static json_t *preview_build(const struct plan *plan, const struct plan_run *r)
+{
+	if (r->build)
+		return json_pack("{s:I, s:s, s:s?}", "id", (json_int_t)r->build->id, "name",
+		                 r->build->name, "release", r->build->release);
+	return json_pack("{s:n, s:s, s:n}", "id", "name", plan->recipes[r->recipe].name, "release");
+}
+
 json_t *plan_preview(const struct plan *plan)
 {
-	json_t *runs = json_array();
+	json_t *runs = json_array(), *builds = json_array();
 
+	for (size_t i = 0; i < plan->recipes_count; i++) {
+		const struct plan_recipe *r = &plan->recipes[i];
+
+		(void)json_array_append_new(
+			builds, json_pack("{s:s, s:s, s:I, s:s, s:O}", "name", r->name, "recipe",
+		                          r->recipe.sha256, "column", (json_int_t)r->column,
+		                          "flavour", r->flavour->name, "builders", plan->builders));
+	}
 	for (size_t i = 0; i < plan->runs_count; i++) {
 		const struct plan_run *r = &plan->runs[i];
 
 		(void)json_array_append_new(
-			runs, json_pack("{s:I, s:{s:I, s:s, s:s?}, s:s, s:s, s:O, s:I}", "column",
-		                        (json_int_t)r->column, "build", "id",
-		                        (json_int_t)r->build->id, "name", r->build->name, "release",
-		                        r->build->release, "cache", r->cache, "kind", r->kind,
-		                        "boards", r->boards, "tests", (json_int_t)plan->planned));
+			runs,
+			json_pack("{s:I, s:o, s:s, s:s, s:O, s:I, s:I}", "column",
+		                  (json_int_t)r->column, "build", preview_build(plan, r), "cache",
+		                  r->cache, "kind", r->kind, "boards", r->boards, "tests",
+		                  (json_int_t)plan->planned, "round", (json_int_t)r->round));
 	}
-	return json_pack("{s:b, s:o}", "valid", 1, "runs", runs);
+	return json_pack("{s:b, s:O, s:o, s:o}", "valid", 1, "labels", plan->labels, "builds",
+	                 builds, "runs", runs);
 }

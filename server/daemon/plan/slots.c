@@ -39,7 +39,9 @@ static bool all_tags(const json_t *wanted, const struct plan_board *board)
 
 static bool fits(const struct submission *s, const struct plan_board *board)
 {
-	return (!s->cache || listed(s->cache, board->cache)) &&
+	/* A builder makes kernels and never tests them. */
+	return strcmp(board->kind, PLAN_BUILDER) != 0 &&
+	       (!s->cache || listed(s->cache, board->cache)) &&
 	       (!s->names || listed(s->names, board->name)) &&
 	       (!s->kinds || listed(s->kinds, board->kind)) && all_tags(s->tags, board);
 }
@@ -75,6 +77,8 @@ static void complain_about_names(const struct submission *s, const struct plan_w
 			k++;
 		if (k == world->boards_count)
 			jx_complain(errors, at, "no such board '%s'", name);
+		else if (strcmp(world->boards[k].kind, PLAN_BUILDER) == 0)
+			jx_complain(errors, at, "'%s' makes kernels, it tests none", name);
 	}
 }
 
@@ -89,7 +93,7 @@ static void complain_about_nothing(const struct submission *s, const struct plan
 		const struct plan_board *b = &world->boards[i];
 		int n;
 
-		if (s->cache && !listed(s->cache, b->cache))
+		if (strcmp(b->kind, PLAN_BUILDER) == 0 || (s->cache && !listed(s->cache, b->cache)))
 			continue;
 		of_class++;
 		if (shown == 5 || used >= sizeof(there))

@@ -60,17 +60,34 @@ static bool given(json_t *doc, const char *field)
 	return value && !json_is_null(value);
 }
 
-/* Which builds: exactly one of the two ways to say it. Sets the number of columns. */
+/* A study has its columns from the series. */
+static void check_no_builds(json_t *doc, struct jx_errors *errors)
+{
+	static const char *const fields[] = {"builds", "builds_by_cache", "labels"};
+
+	for (size_t i = 0; i < COUNT(fields); i++) {
+		SCOPED_STR at = xasprintf("/%s", fields[i]);
+
+		if (given(doc, fields[i]))
+			jx_complain(errors, at, "does not go with series");
+	}
+}
+
+/* Which builds: exactly one of the ways to say it. Sets the number of columns. */
 static void check_columns(struct submission *s, json_t *doc, struct jx_errors *errors)
 {
 	bool plain = given(doc, "builds"), by_cache = given(doc, "builds_by_cache");
 	const char *class;
 	json_t *builds;
 
+	if (given(doc, "series")) {
+		check_no_builds(doc, errors);
+		return;
+	}
 	if (plain && by_cache)
 		jx_complain(errors, "/builds_by_cache", "give builds or builds_by_cache, not both");
 	else if (!plain && !by_cache)
-		jx_complain(errors, "/builds", "is required: builds or builds_by_cache");
+		jx_complain(errors, "/builds", "is required: builds, builds_by_cache or series");
 	if (s->builds) {
 		check_builds(s->builds, "/builds", errors);
 		s->columns = json_array_size(s->builds);
@@ -169,11 +186,90 @@ static void read_limits(struct submission *s, json_t *limits, struct jx_errors *
 		(void)jx_read(limits, fields, COUNT(fields), s, "/limits", errors);
 }
 
-static json_t *read_fields(json_t *doc, struct submission *s, struct jx_errors *errors)
+/* ---- What a study has ---- */
+
+static void check_refs(json_t *list, const char *pointer, bool versions, struct jx_errors *errors)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+	{
+		SCOPED_STR at = xasprintf("%s/%zu", pointer, i);
+		bool number = versions && json_is_integer(item) && json_integer_value(item) > 0;
+
+		if (!number && json_string_length(item) == 0)
+			jx_complain(errors, at,
+			            versions ? "must be a revision: \"v2\" or 2"
+			                     : "must be the name of a control");
+		for (size_t k = 0; k < i; k++)
+			if (json_equal(item, json_array_get(list, k)))
+				jx_complain(errors, at, "is there twice");
+	}
+}
+
+bool submission_commit_valid(const char *text)
+{
+	return text[0] != '-' && text[strcspn(text, " \t\r\n:^~?*[\\")] == '\0' &&
+	       !strstr(text, "..");
+}
+
+static void read_base(struct submission_study *study, json_t *base, struct jx_errors *errors)
+{
+	static const struct jx_field fields[] = {
+		{"tree", JX_STRING, false, 1, 64, offsetof(struct submission_study, tree)},
+		{"commit", JX_STRING, false, 1, 128, offsetof(struct submission_study, commit)},
+	};
+
+	if (base)
+		(void)jx_read(base, fields, COUNT(fields), study, "/base", errors);
+	if (study->commit && !submission_commit_valid(study->commit))
+		jx_complain(errors, "/base/commit", "must be a commit, a tag or a branch");
+}
+
+static void read_until(struct submission *s, json_t *until, struct jx_errors *errors)
+{
+	static const struct jx_field fields[] = {
+		{"decided", JX_BOOL, true, 0, 0, offsetof(struct submission, decided)},
+		{"max_rounds", JX_INT, false, 1, SUBMISSION_ROUNDS,
+	         offsetof(struct submission, max_rounds)},
+	};
+
+	if (until)
+		(void)jx_read(until, fields, COUNT(fields), s, "/until", errors);
+	if (s->decided && s->max_rounds < s->rounds)
+		jx_complain(errors, "/until/max_rounds", "is less than rounds");
+}
+
+static void check_study(const struct submission *s, json_t *doc, struct jx_errors *errors)
+{
+	static const char *const fields[] = {"base", "revisions", "controls", "commits", "flavour"};
+
+	if (given(doc, "series")) {
+		if (!json_is_string(s->study.series) && json_integer_value(s->study.series) < 1)
+			jx_complain(errors, "/series", "must be the id or the name of a series");
+		check_refs(s->study.revisions, "/revisions", true, errors);
+		check_refs(s->study.controls, "/controls", false, errors);
+		return;
+	}
+	for (size_t i = 0; i < COUNT(fields); i++) {
+		SCOPED_STR at = xasprintf("/%s", fields[i]);
+
+		if (given(doc, fields[i]))
+			jx_complain(errors, at, "goes with series only");
+	}
+}
+
+/* Objects inside the submission. */
+struct inner {
+	json_t *limits, *base, *until;
+};
+
+static struct inner read_fields(json_t *doc, struct submission *s, struct jx_errors *errors)
 {
 	struct outer {
 		struct submission s;
-		json_t *limits;
+		struct inner inner;
 	} out = {.s = *s};
 	static const struct jx_field fields[] = {
 		{"name", JX_STRING, false, 1, 200, offsetof(struct outer, s.name)},
@@ -190,12 +286,20 @@ static json_t *read_fields(json_t *doc, struct submission *s, struct jx_errors *
 		{"repetitions", JX_INT, false, 1, 1000, offsetof(struct outer, s.repetitions)},
 		{"priority", JX_INT, false, -100, 100, offsetof(struct outer, s.priority)},
 		{"max_attempts", JX_INT, false, 1, 10, offsetof(struct outer, s.max_attempts)},
-		{"limits", JX_OBJECT, false, 0, 0, offsetof(struct outer, limits)},
+		{"limits", JX_OBJECT, false, 0, 0, offsetof(struct outer, inner.limits)},
+		{"rounds", JX_INT, false, 1, SUBMISSION_ROUNDS, offsetof(struct outer, s.rounds)},
+		{"until", JX_OBJECT, false, 0, 0, offsetof(struct outer, inner.until)},
+		{"series", JX_ANY, false, 0, 0, offsetof(struct outer, s.study.series)},
+		{"revisions", JX_ARRAY, false, 1, 64, offsetof(struct outer, s.study.revisions)},
+		{"controls", JX_ARRAY, false, 0, 32, offsetof(struct outer, s.study.controls)},
+		{"base", JX_OBJECT, false, 0, 0, offsetof(struct outer, inner.base)},
+		{"commits", JX_BOOL, false, 0, 0, offsetof(struct outer, s.study.commits)},
+		{"flavour", JX_STRING, false, 1, 32, offsetof(struct outer, s.study.flavour)},
 	};
 
 	(void)jx_read(doc, fields, COUNT(fields), &out, "", errors);
 	*s = out.s;
-	return out.limits;
+	return out.inner;
 }
 
 bool submission_read(json_t *doc, struct submission *out, struct jx_errors *errors)
@@ -205,9 +309,16 @@ bool submission_read(json_t *doc, struct submission *out, struct jx_errors *erro
 	                       .max_attempts = 3,
 	                       .boot_s = 3600, /* the board's own limit is what counts */
 	                       .run_s = 3600,
-	                       .ttl_s = 86400};
+	                       .ttl_s = 86400,
+	                       .rounds = 1,
+	                       .max_rounds = 50,
+	                       .study = {.flavour = "ref"}};
+	struct inner inner = read_fields(doc, &s, errors);
 
-	read_limits(&s, read_fields(doc, &s, errors), errors);
+	read_limits(&s, inner.limits, errors);
+	read_base(&s.study, inner.base, errors);
+	read_until(&s, inner.until, errors);
+	check_study(&s, doc, errors);
 	check_columns(&s, doc, errors);
 	check_labels(&s, errors);
 	read_selector(&s, errors);

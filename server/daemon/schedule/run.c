@@ -18,7 +18,7 @@ static int64_t back_off(int64_t attempt)
 
 static bool apply_lease(struct run_state *run, const struct run_event *event)
 {
-	if (run->phase != RUN_QUEUED || run->fence != 0 || event->fence <= 0 ||
+	if (run->phase != RUN_QUEUED || run->waiting || run->fence != 0 || event->fence <= 0 ||
 	    event->now < run->not_before)
 		return false;
 	run->phase = RUN_RUNNING;
@@ -32,8 +32,21 @@ static bool apply_cancel(struct run_state *run)
 	if (run_ended(run))
 		return false;
 	run->cancelling = true;
+	run->waiting = false;
 	if (run->phase == RUN_QUEUED)
 		run->phase = RUN_CANCELLED;
+	return true;
+}
+
+static bool apply_built(struct run_state *run, const struct run_event *event)
+{
+	if (run->phase != RUN_QUEUED || !run->waiting)
+		return false;
+	run->waiting = false;
+	if (event->kind == RUN_EV_UNBUILT)
+		run->phase = RUN_FAILED;
+	else
+		run->expires = event->expires;
 	return true;
 }
 
@@ -62,12 +75,15 @@ bool run_apply(struct run_state *run, const struct run_event *event)
 	case RUN_EV_CANCEL:
 		return apply_cancel(run);
 	case RUN_EV_TIME:
-		if (run->phase != RUN_QUEUED || event->now < run->expires)
+		if (run->phase != RUN_QUEUED || run->waiting || event->now < run->expires)
 			return false;
 		run->phase = RUN_FAILED;
 		return true;
 	case RUN_EV_ENDED:
 		return apply_ended(run, event);
+	case RUN_EV_BUILT:
+	case RUN_EV_UNBUILT:
+		return apply_built(run, event);
 	}
 	return false;
 }
@@ -92,7 +108,7 @@ void run_released(struct run_state *run)
 
 int64_t run_due(const struct run_state *run)
 {
-	return run->phase == RUN_QUEUED ? run->expires : INT64_MAX;
+	return run->phase == RUN_QUEUED && !run->waiting ? run->expires : INT64_MAX;
 }
 
 static const char *const phase_names[] = {"queued", "running", "done", "failed", "cancelled"};

@@ -13,6 +13,7 @@ enum run_outcome { RUN_OUTCOME_COMPLETE, RUN_OUTCOME_CANCELLED, RUN_OUTCOME_FAUL
 struct run_state {
 	enum run_phase phase;
 	bool cancelling;
+	bool waiting; /* queued, but not in the queue: its kernel is not there yet (build.h) */
 	int64_t attempt, max_attempts;
 	int64_t fence; /* of the lease that it holds; 0: none */
 	int64_t not_before, expires;
@@ -23,11 +24,13 @@ enum run_event_kind {
 	RUN_EV_CANCEL, /* a person said so */
 	RUN_EV_TIME,   /* it is now: has it waited too long? */
 	RUN_EV_ENDED,  /* fence: of the attempt that ended; outcome */
+	RUN_EV_BUILT, /* its kernel is there: it waits no more; expires: until when it may stand in the queue */
+	RUN_EV_UNBUILT, /* its kernel will never be there */
 };
 
 struct run_event {
 	enum run_event_kind kind;
-	int64_t now, fence;
+	int64_t now, fence, expires;
 	enum run_outcome outcome;
 };
 

@@ -14,7 +14,8 @@ int store_attempt_ref(struct db *db, int64_t run, int64_t attempt, struct attemp
 {
 	sqlite3_stmt *stmt = db_query(
 		db,
-		"SELECT r.job, r.build, r.col, a.board, r.cache, r.kind, r.plan, a.fence, a.\"offset\""
+		"SELECT r.job, r.build, r.col, a.board, r.cache, r.kind, r.plan, a.fence, a.\"offset\","
+		" r.purpose = 'build'"
 		" FROM attempt a JOIN run r ON r.id = a.run WHERE a.run = $1 AND a.attempt = $2",
 		"ii", run, attempt);
 	int rc = db_step(db, stmt, err);
@@ -36,6 +37,7 @@ int store_attempt_ref(struct db *db, int64_t run, int64_t attempt, struct attemp
 		.plan = json_loads(db_text(stmt, 6), 0, NULL),
 		.fence = db_int(stmt, 7),
 		.offset = db_int(stmt, 8),
+		.builds = db_int(stmt, 9) != 0,
 	};
 	return 0;
 }
@@ -104,7 +106,16 @@ int store_attempt_test(struct db *db, const struct attempt_ref *ref, const char 
 int store_attempt_event(struct db *db, const struct attempt_ref *ref, const char *kind, int64_t now,
                         json_t *data, struct err *err)
 {
-	return db_event(db, now, kind, ref->job, ref->run, ref->board, data, err);
+	int64_t job = ref->job;
+
+	if (ref->builds) {
+		sqlite3_stmt *stmt =
+			db_query(db, "SELECT job FROM run WHERE id = $1", "i", ref->run);
+
+		if (db_step(db, stmt, err) == 1)
+			job = db_int(stmt, 0);
+	}
+	return db_event(db, now, kind, job, ref->run, ref->board, data, err);
 }
 
 /* The event's own id, kind, time, job, run and board are its first members: the result's id and its board's kind need

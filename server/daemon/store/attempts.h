@@ -13,6 +13,7 @@ struct run_state;
 struct attempt_ref {
 	int64_t run, attempt, fence;
 	int64_t job, build, column;
+	bool builds;                /* its run makes a kernel: another job may take it over */
 	char *board, *cache, *kind; /* owned */
 	json_t *plan;               /* owned: run.plan */
 	int64_t offset;             /* in the store */

@@ -14,7 +14,9 @@
 
 #define BUILD_COLUMNS                                                                              \
 	"SELECT id, name, release, build_id, arch, description, cmdline, config_sha256,"           \
-	" compiler, series, revision, created FROM build"
+	" compiler, series, revision, created, state, recipe, failure, folded, revision_id,"       \
+	" (SELECT max(m.id) FROM run m WHERE m.build = build.id AND m.purpose = 'build')"          \
+	" FROM build"
 
 json_t *build_files(struct db *db, int64_t build, struct err *err)
 {
@@ -46,6 +48,12 @@ static json_t *build_json(sqlite3_stmt *stmt)
 	for (int i = 0; i < (int)(sizeof(members) / sizeof(members[0])); i++)
 		(void)json_object_set_new(build, members[i], column_text(stmt, i + 1));
 	(void)json_object_set_new(build, "created", column_time(stmt, 11));
+	(void)json_object_set_new(build, "state", column_text(stmt, 12));
+	(void)json_object_set_new(build, "recipe", column_json(stmt, 13));
+	(void)json_object_set_new(build, "failure", column_json(stmt, 14));
+	(void)json_object_set_new(build, "folded", column_text(stmt, 15));
+	(void)json_object_set_new(build, "revision_id", column_id(stmt, 16));
+	(void)json_object_set_new(build, "run", column_id(stmt, 17));
 	return build;
 }
 
@@ -73,10 +81,13 @@ json_t *build_get(struct db *db, int64_t id, struct err *err)
 	return files_add(db, build, err) < 0 ? NULL : take_json(&build);
 }
 
-json_t *builds_list(struct db *db, int64_t before, int64_t limit, struct err *err)
+json_t *builds_list(struct db *db, const struct build_filter *filter, struct err *err)
 {
-	sqlite3_stmt *stmt = db_query(db, BUILD_COLUMNS " WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
-	                              "ii", before, limit);
+	sqlite3_stmt *stmt =
+		db_query(db,
+	                 BUILD_COLUMNS " WHERE id < ?1 AND (?3 IS NULL OR state = ?3) AND (?4 IS "
+	                               "NULL OR series = ?4) ORDER BY id DESC LIMIT ?2",
+	                 "iiss", filter->before, filter->limit, filter->state, filter->series);
 	SCOPED_JSON list = json_array();
 	json_t *build;
 	size_t i;

@@ -20,9 +20,14 @@ struct build_new {
 int64_t build_create(struct db *db, const struct build_new *build, int64_t now_us, bool *old,
                      struct jx_errors *errors, struct err *err);
 
-/* One build as docs/API.md has it, or up to limit of them, newest first, with ids below before. NULL with *err. */
+struct build_filter {
+	int64_t before, limit;      /* ids below, newest first */
+	const char *state, *series; /* NULL: any */
+};
+
+/* One build as docs/API.md has it, or a list of them. NULL with *err. */
 json_t *build_get(struct db *db, int64_t id, struct err *err);
-json_t *builds_list(struct db *db, int64_t before, int64_t limit, struct err *err);
+json_t *builds_list(struct db *db, const struct build_filter *filter, struct err *err);
 
 /* Its files by role: {"kernel": {"sha256", "size"}}; none when there is no such build. NULL with *err. */
 json_t *build_files(struct db *db, int64_t build, struct err *err);

@@ -32,3 +32,9 @@ static inline json_t *column_json(sqlite3_stmt *stmt, int column)
 
 	return value ? value : json_null();
 }
+
+/* The id in a column, or null. */
+static inline json_t *column_id(sqlite3_stmt *stmt, int column)
+{
+	return db_text_or_null(stmt, column) ? json_integer(db_int(stmt, column)) : json_null();
+}

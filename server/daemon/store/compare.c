@@ -104,7 +104,8 @@ static int load_job(struct loader *l, int64_t job, struct err *err)
 	l->builds = json_array();
 	for (size_t i = 0; i < l->columns; i++)
 		(void)json_array_append_new(l->builds, json_array());
-	s = db_query(l->db, RUN_COLUMNS "WHERE r.job = ?1 ORDER BY r.id", "i", job);
+	s = db_query(l->db, RUN_COLUMNS "WHERE r.job = ?1 AND r.purpose = 'test' ORDER BY r.id",
+	             "i", job);
 	while ((rc = db_step(l->db, s, err)) == 1)
 		if ((size_t)db_int(s, 1) < l->columns)
 			add_run(l, s, (size_t)db_int(s, 1));
@@ -138,8 +139,8 @@ static int load_build(struct loader *l, size_t column, int64_t build, const char
 	(void)json_array_append_new(l->builds, json_array());
 	note_build(l, column, build, db_text(s, 0));
 	s = db_query(l->db,
-	             RUN_COLUMNS "WHERE r.build = ?1 AND r.state <> 'cancelled' AND (?2 IS NULL "
-	                         "OR j.suite = ?2) ORDER BY r.id",
+	             RUN_COLUMNS "WHERE r.build = ?1 AND r.purpose = 'test' AND r.state <> "
+	                         "'cancelled' AND (?2 IS NULL OR j.suite = ?2) ORDER BY r.id",
 	             "is", build, suite);
 	while ((rc = db_step(l->db, s, err)) == 1) {
 		if (check_suite(l, db_text(s, 11), err) < 0)

@@ -2,6 +2,7 @@
 
 #include "common/err.h"
 #include "common/scoped.h"
+#include "server/daemon/plan/plan.h"
 #include "server/daemon/store/columns.h"
 
 #include <inttypes.h>
@@ -9,7 +10,8 @@
 #define RUN_SELECT                                                                                 \
 	"SELECT r.id, r.job, r.col, r.build, b.name, b.release, r.cache, r.kind, r.board, "        \
 	"r.state, r.stage, r.attempt, r.max_attempts, r.created, r.started, r.ended, r.planned, "  \
-	"r.arrived, r.fault, r.current_test FROM run r JOIN build b ON b.id = r.build "
+	"r.arrived, r.fault, r.current_test, r.purpose, r.round FROM run r JOIN build b ON b.id "  \
+	"= r.build "
 
 /* {"pass": 3, ...} of the tests' own results in an attempt. */
 static json_t *verdicts(struct db *db, int64_t run, int64_t attempt, struct err *err)
@@ -34,7 +36,7 @@ static json_t *run_json(struct db *db, sqlite3_stmt *s, struct err *err)
 	if (!counts)
 		return NULL;
 	return json_pack("{s:I, s:I, s:I, s:{s:I, s:s, s:s?}, s:s, s:s, s:s?, s:s, s:s?, s:I, s:I, "
-	                 "s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:s?}",
+	                 "s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:s?, s:s, s:I}",
 	                 "id", (json_int_t)db_int(s, 0), "job", (json_int_t)db_int(s, 1), "column",
 	                 (json_int_t)db_int(s, 2), "build", "id", (json_int_t)db_int(s, 3), "name",
 	                 db_text(s, 4), "release", db_text_or_null(s, 5), "cache", db_text(s, 6),
@@ -44,7 +46,8 @@ static json_t *run_json(struct db *db, sqlite3_stmt *s, struct err *err)
 	                 "created", column_time(s, 13), "started", column_time(s, 14), "ended",
 	                 column_time(s, 15), "planned", (json_int_t)db_int(s, 16), "arrived",
 	                 (json_int_t)db_int(s, 17), "verdicts", counts, "fault", column_json(s, 18),
-	                 "current_test", db_text_or_null(s, 19));
+	                 "current_test", db_text_or_null(s, 19), "purpose", db_text(s, 20), "round",
+	                 (json_int_t)db_int(s, 21));
 }
 
 static json_t *run_rows(struct db *db, sqlite3_stmt *stmt, struct err *err)
@@ -64,7 +67,13 @@ static json_t *run_rows(struct db *db, sqlite3_stmt *stmt, struct err *err)
 
 json_t *run_of_job(struct db *db, int64_t job, struct err *err)
 {
-	return run_rows(db, db_query(db, RUN_SELECT "WHERE r.job = ?1 ORDER BY r.id", "i", job),
+	/* Those that make kernels stand with the job's builds, unless they are all there is. */
+	return run_rows(db,
+	                db_query(db,
+	                         RUN_SELECT "JOIN job j ON j.id = r.job WHERE r.job = ?1 AND "
+	                                    "(r.purpose = 'test' OR j.suite = '" PLAN_BUILD_SUITE
+	                                    "') ORDER BY r.id",
+	                         "i", job),
 	                err);
 }
 

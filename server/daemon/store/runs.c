@@ -4,6 +4,7 @@
 #include "common/scoped.h"
 #include "common/xalloc.h"
 #include "server/daemon/schedule/schedule.h"
+#include "server/daemon/store/made_builds.h"
 #include "server/daemon/store/missing.h"
 #include "server/daemon/store/store.h"
 
@@ -12,7 +13,7 @@
 
 struct loaded {
 	int64_t job;
-	bool all_arrived;
+	bool all_arrived, builds; /* builds: its purpose is to make a kernel */
 	struct run_state state;
 };
 
@@ -21,7 +22,8 @@ static int run_load(struct db *db, int64_t run, struct loaded *out, struct err *
 	sqlite3_stmt *stmt = db_query(
 		db,
 		"SELECT r.job, r.state, r.cancelling, r.attempt, r.max_attempts, r.not_before,"
-		" r.expires, r.arrived >= r.planned, coalesce(l.fence, 0)"
+		" r.expires, r.arrived >= r.planned, coalesce(l.fence, 0), r.purpose = 'build',"
+		" r.state = 'queued' AND coalesce(r.stage, '') = 'build'"
 		" FROM run r LEFT JOIN lease l ON l.run = r.id WHERE r.id = $1",
 		"i", run);
 	int rc = db_step(db, stmt, err);
@@ -37,8 +39,10 @@ static int run_load(struct db *db, int64_t run, struct loaded *out, struct err *
 	                  .max_attempts = db_int(stmt, 4),
 	                  .not_before = db_int(stmt, 5),
 	                  .expires = db_int(stmt, 6),
-	                  .fence = db_int(stmt, 8)},
+	                  .fence = db_int(stmt, 8),
+	                  .waiting = db_int(stmt, 10) != 0},
 		.all_arrived = db_int(stmt, 7) != 0,
+		.builds = db_int(stmt, 9) != 0,
 	};
 	if (!run_phase_parse(db_text(stmt, 1), &out->state.phase))
 		return err_set(err, ERR_IO, "run %" PRId64 ": state '%s'", run, db_text(stmt, 1));
@@ -108,6 +112,8 @@ static int job_derive(struct db *db, int64_t job, int64_t now, struct err *err)
 
 	if (has < 0)
 		return -1;
+	if (has == 0)
+		has = job_has(db, job, "SELECT 1 FROM job WHERE id = $1 AND deciding = 1", err);
 	if (has == 0) {
 		has = job_has(db, job,
 		              "SELECT 1 FROM run WHERE job = $1 AND state = 'cancelled' LIMIT 1",
@@ -136,10 +142,10 @@ static int row_write(struct db *db, int64_t run, const struct run_change *change
 		fault = "{\"code\":\"no-board\",\"stage\":null,\"detail\":\"no fitting board was free"
 			" before the run's time to live ended\"}";
 	if (db_exec(db, err, NULL,
-	            "UPDATE run SET state = $2, cancelling = $3, attempt = $4, not_before = $5"
-	            " WHERE id = $1",
-	            "isiii", run, run_phase_name(state->phase), (int64_t)state->cancelling,
-	            state->attempt, state->not_before) < 0)
+	            "UPDATE run SET state = $2, cancelling = $3, attempt = $4, not_before = $5,"
+	            " expires = $6 WHERE id = $1",
+	            "isiiii", run, run_phase_name(state->phase), (int64_t)state->cancelling,
+	            state->attempt, state->not_before, state->expires) < 0)
 		return -1;
 	if (lease && db_exec(db, err, NULL,
 	                     "UPDATE run SET board = $2, started = coalesce(started, $3),"
@@ -190,7 +196,9 @@ static int apply(struct db *db, int64_t run, const struct run_change *change, bo
 		return 0;
 	if (row_write(db, run, change, &l->state, err) < 0 || acts_do(db, run, l, change, err) < 0)
 		return -1;
-	return store_run_event(db, run, change->event.now, err);
+	if (store_run_event(db, run, change->event.now, err) < 0)
+		return -1;
+	return l->builds ? made_build_follow(db, run, &l->state, change->event.now, err) : 0;
 }
 
 int store_run_apply(struct db *db, int64_t run, const struct run_change *change, bool *applied,
@@ -219,24 +227,44 @@ int store_run_cancel(struct db *db, int64_t run, int64_t now, struct err *err)
 	return 0;
 }
 
-/* The oldest open run of the job behind after; 0: none, -1 with *err. */
-static int64_t job_open_run(struct db *db, int64_t job, int64_t after, struct err *err)
+/* The oldest open run of the job behind after that has this purpose; 0: none, -1 with *err. */
+static int64_t job_open_run(struct db *db, int64_t job, const char *purpose, int64_t after,
+                            struct err *err)
 {
 	sqlite3_stmt *stmt = db_query(db,
 	                              "SELECT id FROM run WHERE job = $1 AND id > $2"
-	                              " AND state IN ('queued', 'running') ORDER BY id LIMIT 1",
-	                              "ii", job, after);
+	                              " AND state IN ('queued', 'running') AND purpose = $3"
+	                              " ORDER BY id LIMIT 1",
+	                              "iis", job, after, purpose);
 	int rc = db_step(db, stmt, err);
 
 	return rc == 1 ? db_int(stmt, 0) : rc;
 }
 
-int store_job_cancel(struct db *db, int64_t job, int64_t now, struct err *err)
+static int job_cancel_runs(struct db *db, int64_t job, const char *purpose, int64_t now,
+                           struct err *err)
 {
 	const struct run_change change = {.event = {.kind = RUN_EV_CANCEL, .now = now}};
+	bool builds = strcmp(purpose, "build") == 0;
+	int64_t run = 0;
+
+	while ((run = job_open_run(db, job, purpose, run, err)) > 0) {
+		struct loaded l;
+		bool applied = false;
+
+		/* Others may wait for the kernel: then it goes on being made, for them. */
+		if (builds && made_build_adopt(db, run, &applied, now, err) < 0)
+			return -1;
+		if (!applied && apply(db, run, &change, &applied, &l, err) < 0)
+			return -1;
+	}
+	return run < 0 ? -1 : 0;
+}
+
+int store_job_cancel(struct db *db, int64_t job, int64_t now, struct err *err)
+{
 	sqlite3_stmt *stmt = db_query(db, "SELECT state FROM job WHERE id = $1", "i", job);
 	int rc = db_step(db, stmt, err);
-	int64_t run = 0;
 
 	if (rc < 0)
 		return -1;
@@ -245,14 +273,12 @@ int store_job_cancel(struct db *db, int64_t job, int64_t now, struct err *err)
 	if (strcmp(db_text(stmt, 0), "queued") != 0 && strcmp(db_text(stmt, 0), "running") != 0)
 		return err_set(err, ERR_CONFLICT, "job %" PRId64 " has ended (%s)", job,
 		               db_text(stmt, 0));
-	while ((run = job_open_run(db, job, run, err)) > 0) {
-		struct loaded l;
-		bool applied;
-
-		if (apply(db, run, &change, &applied, &l, err) < 0)
-			return -1;
-	}
-	return run < 0 ? -1 : job_derive(db, job, now, err);
+	/* First what waits for kernels, then what makes them. */
+	if (db_exec(db, err, NULL, "UPDATE job SET deciding = 0 WHERE id = $1", "i", job) < 0 ||
+	    job_cancel_runs(db, job, "test", now, err) < 0 ||
+	    job_cancel_runs(db, job, "build", now, err) < 0)
+		return -1;
+	return job_derive(db, job, now, err);
 }
 
 /* ---- Lists for the farm ---- */
@@ -275,8 +301,10 @@ static int queued_give(struct db *db, sqlite3_stmt *stmt, store_queued_fn *fn, v
 	return rc < 0 ? -1 : 0;
 }
 
+/* Without those that wait for their kernel. */
 #define QUEUED_SQL                                                                                 \
-	"SELECT id, priority, not_before, expires, boards FROM run WHERE state = 'queued' "
+	"SELECT id, priority, not_before, expires, boards FROM run WHERE state = 'queued' "        \
+	"AND coalesce(stage, '') <> 'build' "
 
 int store_runs_queued(struct db *db, int64_t after, store_queued_fn *fn, void *arg, struct err *err)
 {
@@ -288,6 +316,16 @@ int store_runs_queued(struct db *db, int64_t after, store_queued_fn *fn, void *a
 int store_run_queued(struct db *db, int64_t run, store_queued_fn *fn, void *arg, struct err *err)
 {
 	sqlite3_stmt *stmt = db_query(db, QUEUED_SQL "AND id = $1", "i", run);
+
+	return queued_give(db, stmt, fn, arg, err);
+}
+
+int store_runs_queued_by_build(struct db *db, int64_t build, store_queued_fn *fn, void *arg,
+                               struct err *err)
+{
+	sqlite3_stmt *stmt = db_query(
+		db, QUEUED_SQL "AND job IN (SELECT job FROM run WHERE build = $1) ORDER BY id", "i",
+		build);
 
 	return queued_give(db, stmt, fn, arg, err);
 }

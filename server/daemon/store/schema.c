@@ -40,6 +40,8 @@ static const char *const migrations[] = {
 	"CREATE INDEX job_deciding ON job (id) WHERE deciding = 1;"
 	"ALTER TABLE run ADD COLUMN purpose TEXT NOT NULL DEFAULT 'test';"
 	"ALTER TABLE run ADD COLUMN round INTEGER NOT NULL DEFAULT 1;",
+	/* What a builder says of a kernel's configuration. */
+	"ALTER TABLE build ADD COLUMN folded TEXT;",
 };
 
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))

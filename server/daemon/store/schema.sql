@@ -34,7 +34,8 @@ CREATE TABLE build (
 	recipe TEXT,                          -- JSON of what it is made from (docs/SERIES.md); null: it was uploaded
 	recipe_sha256 TEXT,                   -- of that text: one build a recipe
 	revision_id INTEGER REFERENCES revision (id),
-	failure TEXT                          -- JSON: why it is 'failed'
+	failure TEXT,                         -- JSON: why it is 'failed'
+	folded TEXT                           -- the one cache class that its configuration leaves; null: found at run time
 ) STRICT;
 CREATE UNIQUE INDEX build_recipe ON build (recipe_sha256) WHERE recipe_sha256 IS NOT NULL;
 CREATE INDEX build_revision ON build (revision_id) WHERE revision_id IS NOT NULL;
@@ -106,7 +107,7 @@ CREATE TABLE run (
 	priority INTEGER NOT NULL,
 	state TEXT NOT NULL,                  -- queued | running | done | failed | cancelled
 	cancelling INTEGER NOT NULL DEFAULT 0,
-	stage TEXT, current_test TEXT,
+	stage TEXT, current_test TEXT,        -- stage 'build' of a queued run: it waits for its kernel, in no queue
 	attempt INTEGER NOT NULL DEFAULT 0, max_attempts INTEGER NOT NULL,
 	board TEXT,                           -- of the last attempt
 	not_before INTEGER NOT NULL DEFAULT 0,

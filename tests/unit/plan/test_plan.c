@@ -65,6 +65,18 @@ static const struct {
 	{BOARDS("{\"cache\":[\"pipt\"]}"),
          {"/boards: matches no board: the farm has none of this"}},
 	{BOARDS("{\"kinds\":[\"real\"]}"), {"/boards/kinds/0: no such kind 'real'"}},
+	{BOARDS("{\"kinds\":[\"builder\"]}"), {"/boards/kinds/0: no such kind 'builder'"}},
+	{BOARDS("{\"names\":[\"bob\",\"q1\"]}"),
+         {"/boards/names/0: 'bob' makes kernels, it tests none"}},
+	{"{\"builds\":[\"coming\",\"broken\"]" REST,
+         {"/builds/1: build 'broken' could not be made"}},
+	{BASE
+         ",\"flavour\":\"ref\",\"controls\":[],\"base\":{},\"revisions\":[1],\"commits\":true" REST,
+         {"/base: goes with series only", "/revisions: goes with series only",
+          "/controls: goes with series only", "/commits: goes with series only",
+          "/flavour: goes with series only"}},
+	{BASE ",\"rounds\":9,\"until\":{\"decided\":true,\"max_rounds\":3}" REST,
+         {"/until/max_rounds: is less than rounds"}},
 	{BOARDS("{\"cache\":[\"vivt\"],\"tags\":[\"nokia\"]}"),
          {"/boards: matches no board; of this class there is: plug (vivt, physical), q1 (vivt, "
           "qemu), q2"}},

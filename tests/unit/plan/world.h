@@ -10,18 +10,21 @@
 #include <string.h>
 
 static const struct plan_board test_boards[] = {
-	{"n810", "physical", "vipt-aliasing", "armel", "[\"nokia\"]", true},
-	{"pc", "host", "none", "x86-64", "[]", false},
-	{"plug", "physical", "vivt", "armel", "[\"sata\",\"marvell\"]", false},
-	{"q1", "qemu", "vivt", "armel", "[\"fast\"]", true},
-	{"q2", "qemu", "vivt", "armel", "[]", true},
+	{"bob", "builder", "none", "x86-64", "[]", false, "{\"linux\":\"/srv/linux\"}"},
+	{"n810", "physical", "vipt-aliasing", "armel", "[\"nokia\"]", true, NULL},
+	{"pc", "host", "none", "x86-64", "[]", false, NULL},
+	{"plug", "physical", "vivt", "armel", "[\"sata\",\"marvell\"]", false, NULL},
+	{"q1", "qemu", "vivt", "armel", "[\"fast\"]", true, NULL},
+	{"q2", "qemu", "vivt", "armel", "[]", true, NULL},
 };
 
 static const struct plan_build test_builds[] = {
-	{1, "base", "6.1.0-base", "arm", true, true},
-	{2, "patched", "6.1.0-v1", "arm", true, true},
-	{3, "running", NULL, "arm", false, false},
-	{4, "pc-kernel", "6.1.0", "x86-64", true, true},
+	{1, "base", "6.1.0-base", "arm", true, true, false, false},
+	{2, "patched", "6.1.0-v1", "arm", true, true, false, false},
+	{3, "running", NULL, "arm", false, false, false, false},
+	{5, "coming", NULL, "arm", false, false, true, false},
+	{6, "broken", NULL, "arm", false, false, false, true},
+	{4, "pc-kernel", "6.1.0", "x86-64", true, true, false, false},
 };
 
 static inline const struct plan_build *test_find_build(void *arg, const json_t *ref)

@@ -1,0 +1,301 @@
+/* Kernels that a plan has made: recipes, and the runs of builders that follow them. */
+#include "common/jx.h"
+#include "common/scoped.h"
+#include "common/xalloc.h"
+#include "server/daemon/plan/maker.h"
+#include "server/daemon/recipe/kernels.h"
+#include "server/daemon/suite.h"
+
+#include <string.h>
+
+#define BUILD_RUN_S (6 * 3600) /* of make on a slow builder, from nothing */
+#define TREE_WORD   "tree:"    /* in a step's argv: the recipe's tree goes behind it */
+
+/* --- who can make it --- */
+
+static json_t *trees_of(const struct plan_board *board)
+{
+	return board->trees ? json_loads(board->trees, 0, NULL) : NULL;
+}
+
+/* Names of all trees: {"linux-6.1": true}. */
+static json_t *all_trees(const struct plan_world *world)
+{
+	json_t *all = json_object();
+
+	for (size_t i = 0; i < world->boards_count; i++) {
+		SCOPED_JSON trees = trees_of(&world->boards[i]);
+		const char *name;
+		json_t *path;
+
+		if (strcmp(world->boards[i].kind, PLAN_BUILDER) != 0)
+			continue;
+		json_object_foreach(trees, name, path)
+		{
+			(void)json_object_set_new(all, name, json_true());
+		}
+	}
+	return all;
+}
+
+static void complain_about_tree(struct maker *m, const char *pointer, json_t *all)
+{
+	char there[300] = "";
+	size_t used = 0;
+	const char *name;
+	json_t *yes;
+
+	json_object_foreach(all, name, yes)
+	{
+		int n = snprintf(there + used, sizeof(there) - used, " %s", name);
+
+		if (n < 0 || (size_t)n >= sizeof(there) - used)
+			break;
+		used += (size_t)n;
+	}
+	if (!*there)
+		jx_complain(m->errors, pointer, "the farm has no builder with a tree");
+	else if (m->tree)
+		jx_complain(m->errors, pointer, "no builder has a tree '%s'; there is:%s", m->tree,
+		            there);
+	else
+		jx_complain(m->errors, pointer, "is required: builders have%s", there);
+}
+
+/* Each step's program must be there for the builder. */
+static bool has_programs(const struct suite *suite, const char *arch)
+{
+	for (size_t i = 0; i < suite->programs_count; i++)
+		if (strcmp(suite->programs[i].arch, arch) == 0)
+			return true;
+	return suite->programs_count == 0;
+}
+
+static void choose_boards(struct maker *m, const struct suite *suite)
+{
+	for (size_t i = 0; i < m->world->boards_count; i++) {
+		const struct plan_board *board = &m->world->boards[i];
+		SCOPED_JSON trees = trees_of(board);
+
+		if (strcmp(board->kind, PLAN_BUILDER) == 0 && m->tree &&
+		    json_object_get(trees, m->tree) && (!suite || has_programs(suite, board->arch)))
+			(void)json_array_append_new(m->plan->builders, json_string(board->name));
+	}
+}
+
+/* --- what they do --- */
+
+static json_t *step_argv(const struct suite_test *test, const char *tree)
+{
+	json_t *argv = json_array(), *word;
+	size_t i;
+
+	json_array_foreach(test->argv, i, word)
+	{
+		if (strcmp(json_string_value(word), TREE_WORD) == 0)
+			(void)json_array_append_new(argv, json_sprintf(TREE_WORD "%s", tree));
+		else
+			(void)json_array_append(argv, word);
+	}
+	return argv;
+}
+
+static void plan_steps(struct maker *m, const struct suite *suite)
+{
+	json_t *steps = json_array();
+	SCOPED_JSON text = NULL;
+
+	for (size_t i = 0; i < suite->tests_count; i++) {
+		const struct suite_test *t = &suite->tests[i];
+
+		(void)json_array_append_new(steps, json_pack("{s:I, s:s, s:i, s:s, s:I, s:o}", "id",
+		                                             (json_int_t)i, "name", t->name, "rep",
+		                                             1, "kind", t->kind, "time_limit_s",
+		                                             (json_int_t)t->time_limit_s, "argv",
+		                                             step_argv(t, m->tree)));
+	}
+	text = json_pack("{s:s, s:s, s:o, s:{s:i, s:i}}", "suite", suite->name, "version",
+	                 suite->version, "tests", steps, "limits", "boot_s", 3600, "run_s",
+	                 BUILD_RUN_S);
+	m->plan->build_text = jx_text(text);
+	m->plan->build_planned = suite->tests_count;
+}
+
+void builders_choose(struct maker *m, const char *pointer)
+{
+	const struct suite *suite = suite_find(m->world->suites, PLAN_BUILD_SUITE);
+	SCOPED_JSON all = all_trees(m->world);
+
+	m->plan->builders = json_array();
+	if (!m->world->kernels)
+		jx_complain(m->errors, "",
+		            "this farm makes no kernels: cohortd runs without --kernels");
+	else if (!suite)
+		jx_complain(m->errors, "", "this farm makes no kernels: it has no suite '%s'",
+		            PLAN_BUILD_SUITE);
+	if (!m->tree && json_object_size(all) == 1)
+		m->tree = m->plan->tree = xstrdup(json_object_iter_key(json_object_iter(all)));
+	choose_boards(m, suite);
+	if (json_array_size(m->plan->builders) == 0)
+		complain_about_tree(m, pointer, all);
+	else if (suite)
+		plan_steps(m, suite);
+}
+
+/* --- recipes --- */
+
+/* Readable, and unique by the digits of the recipe. */
+static char *build_name(const struct maker *m, const struct column *c,
+                        const struct flavour *flavour, const char *sha256)
+{
+	const char *what = m->series && c->revision ? m->series->name : m->tree;
+	SCOPED_STR tail =
+		xasprintf("-%.12s-%s-%.*s", c->label, flavour->name, RECIPE_DIGITS, sha256);
+	int room = 64 - (int)strlen(tail);
+	char *name = xasprintf("%.*s%s", room > 0 ? room : 0, what, tail);
+
+	/* A name starts with a letter or digit; a tree's may hold what a build's may not. */
+	for (char *p = name; *p; p++)
+		if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-",
+		            *p))
+			*p = '_';
+	return name;
+}
+
+/* The patches of the revision before, when this column is a whole revision. */
+static const json_t *previous_of(const struct maker *m, const struct column *c)
+{
+	const json_t *previous = NULL;
+
+	if (!c->revision || json_array_size(c->mails) < json_array_size(c->revision->patches))
+		return NULL;
+	for (size_t i = 0; i < m->series->count; i++)
+		if (m->series->revisions[i].version < c->revision->version)
+			previous = m->series->revisions[i].patches;
+	return previous;
+}
+
+size_t recipe_want(struct maker *m, size_t column, const struct flavour *flavour)
+{
+	struct column *c = &m->columns[column];
+	struct plan *plan = m->plan;
+	struct plan_recipe r = {.flavour = flavour, .column = column};
+	const struct recipe_base base = {.tree = m->tree,
+	                                 .commit = m->commit,
+	                                 .patches = c->mails,
+	                                 .previous = previous_of(m, c)};
+
+	recipe_make(&r.recipe, &base, flavour);
+	for (size_t i = 0; i < plan->recipes_count; i++)
+		if (strcmp(plan->recipes[i].recipe.sha256, r.recipe.sha256) == 0) {
+			recipe_release(&r.recipe);
+			return i;
+		}
+	r.name = build_name(m, c, flavour, r.recipe.sha256);
+	r.series = m->series && c->revision ? m->series->name : NULL;
+	r.label = c->revision ? c->revision->label : NULL;
+	r.revision = c->revision ? c->revision->id : 0;
+	plan->recipes = xrealloc(plan->recipes, (plan->recipes_count + 1) * sizeof(*plan->recipes));
+	plan->recipes[plan->recipes_count] = r;
+	return plan->recipes_count++;
+}
+
+/* --- one by hand --- */
+
+struct by_hand {
+	const char *tree, *commit, *flavour;
+	json_t *series, *revision;
+	int64_t patches; /* -1: all */
+	int64_t priority;
+};
+
+/* What of the series is built, as a study of one column would have it. */
+static void read_revision(struct maker *m, const struct by_hand *ask, struct submission *s)
+{
+	struct column *c;
+
+	s->study.series = ask->series;
+	s->study.revisions = json_array();
+	if (ask->revision)
+		(void)json_array_append(s->study.revisions, ask->revision);
+	study_begin(m);
+	json_decref(s->study.revisions);
+	s->study.revisions = NULL;
+	if (m->columns_count < 2)
+		return;
+	c = &m->columns[1];
+	if (ask->patches > (int64_t)c->patches)
+		jx_complain(m->errors, "/patches", "revision %s has %zu patches", c->label,
+		            c->patches);
+	while (ask->patches >= 0 && c->patches > (size_t)ask->patches) {
+		char *label = xasprintf("%s.%zu", c->revision->label, --c->patches);
+
+		free(c->label);
+		c->label = label;
+		(void)json_array_remove(c->mails, c->patches);
+	}
+}
+
+static void by_hand_read(json_t *doc, struct by_hand *ask, struct jx_errors *errors)
+{
+	static const struct jx_field fields[] = {
+		{"tree", JX_STRING, false, 1, 64, offsetof(struct by_hand, tree)},
+		{"commit", JX_STRING, false, 1, 128, offsetof(struct by_hand, commit)},
+		{"flavour", JX_STRING, true, 1, 32, offsetof(struct by_hand, flavour)},
+		{"series", JX_ANY, false, 0, 0, offsetof(struct by_hand, series)},
+		{"revision", JX_ANY, false, 0, 0, offsetof(struct by_hand, revision)},
+		{"patches", JX_INT, false, 0, 64, offsetof(struct by_hand, patches)},
+		{"priority", JX_INT, false, -100, 100, offsetof(struct by_hand, priority)},
+	};
+
+	(void)jx_read(doc, fields, sizeof(fields) / sizeof(*fields), ask, "", errors);
+	if (ask->commit && !submission_commit_valid(ask->commit))
+		jx_complain(errors, "/commit", "must be a commit, a tag or a branch");
+	if (ask->series && !ask->revision)
+		jx_complain(errors, "/revision", "is required with series");
+	if (!ask->series && (ask->revision || ask->patches >= 0))
+		jx_complain(errors, "/series", "is required with revision and patches");
+	if (ask->revision && json_string_length(ask->revision) == 0 &&
+	    json_integer_value(ask->revision) < 1)
+		jx_complain(errors, "/revision", "must be a revision: \"v2\" or 2");
+	if (ask->series && json_string_length(ask->series) == 0 &&
+	    json_integer_value(ask->series) < 1)
+		jx_complain(errors, "/series", "must be the id or the name of a series");
+}
+
+struct plan *plan_make_build(json_t *doc, const struct plan_world *world, struct jx_errors *errors)
+{
+	struct by_hand ask = {.patches = -1};
+	struct submission s = {.max_attempts = 3, .ttl_s = 86400, .rounds = 1};
+	struct plan *plan = xcalloc(1, sizeof(*plan));
+	struct maker m = {.plan = plan, .s = &s, .world = world, .errors = errors};
+	const struct flavour *flavour;
+
+	by_hand_read(doc, &ask, errors);
+	plan->labels = json_array();
+	plan->columns = json_array();
+	plan->tests = json_array();
+	s.priority = ask.priority;
+	s.study.tree = ask.tree;
+	s.study.commit = ask.commit;
+	if (jx_ok(errors))
+		read_revision(&m, &ask, &s);
+	flavour = ask.flavour ? kernels_named(world->kernels, ask.flavour) : NULL;
+	if (ask.flavour && world->kernels && !flavour)
+		jx_complain(errors, "/flavour", "no such flavour '%s'", ask.flavour);
+	if (jx_ok(errors) && !m.commit)
+		jx_complain(errors, "/commit", "is required");
+	plan->suite = suite_find(world->suites, PLAN_BUILD_SUITE);
+	plan->submission = s;
+	if (jx_ok(errors)) {
+		size_t column = m.columns_count - 1;
+
+		(void)recipe_want(&m, column, flavour);
+		(void)json_array_append_new(plan->labels, json_string(m.columns[column].label));
+	}
+	columns_free(&m);
+	if (jx_ok(errors))
+		return plan;
+	plan_free(plan);
+	return NULL;
+}
