@@ -33,6 +33,8 @@ int cmd_results(struct client *client, int argc, char **argv, struct err *err);
 int cmd_compare(struct client *client, int argc, char **argv, struct err *err);
 int cmd_board(struct client *client, int argc, char **argv, struct err *err);
 int cmd_build(struct client *client, int argc, char **argv, struct err *err);
+int cmd_schedule(struct client *client, int argc, char **argv, struct err *err);
+int cmd_report(struct client *client, int argc, char **argv, struct err *err);
 
 /* Follow the job until it has ended. Used by watch and by submit --watch. */
 int watch_job(struct client *client, long long job, struct err *err);

@@ -31,6 +31,10 @@ static const struct cmd commands[] = {
 	{"build",
          "list [--json]\nshow ID\nadd MANIFEST.json\nadd --name N [--release R] [--build-id HEX] [--kernel F] [--dtb F] [--initramfs F] [--modules F] [--cmdline C]",
          "the builds: kernels with their files", cmd_build},
+	{"schedule",
+         "list [--json]\nshow NAME [--json]\nruns NAME [--json]\nadd FILE.json\ndisable NAME REASON\nenable NAME\nrm NAME\nrun-now NAME",
+         "what is submitted by the clock", cmd_schedule},
+	{"report", "JOB", "print what a job has to say, as it would be mailed", cmd_report},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))

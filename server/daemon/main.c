@@ -11,6 +11,7 @@
 #include "server/daemon/http/auth.h"
 #include "server/daemon/http/server.h"
 #include "server/daemon/http/upload.h"
+#include "server/daemon/nightly/nightly.h"
 #include "server/daemon/provisions.h"
 #include "server/daemon/store/idempotency.h"
 #include "server/daemon/store/store.h"
@@ -39,6 +40,7 @@ struct parts {
 	struct provisions *provisions;
 	struct auth *auth;
 	struct farm *farm;
+	struct nightly *nightly;
 	struct http_server *http;
 };
 
@@ -65,6 +67,7 @@ static int http_start(struct parts *p, struct err *err)
 	                .kernels = provisions_kernels(p->provisions),
 	                .controls = provisions_controls(p->provisions),
 	                .farm = p->farm,
+	                .nightly = p->nightly,
 	                .state_dir = c->state,
 	                .keys_dir = c->keys,
 	                .web_dir = c->web,
@@ -80,6 +83,20 @@ static int http_start(struct parts *p, struct err *err)
 
 	p->http = http_server_open(&config, err);
 	return p->http ? 0 : -1;
+}
+
+static void jobs_are_there(void *arg)
+{
+	farm_kick(arg);
+}
+
+static int nightly_start(struct parts *p, struct err *err)
+{
+	const struct nightly_config config = {
+		.store = p->store, .suites = p->suites, .kick = jobs_are_there, .arg = p->farm};
+
+	p->nightly = nightly_open(&config, err);
+	return p->nightly ? 0 : -1;
 }
 
 static int parts_begin(struct parts *p, struct err *err)
@@ -106,12 +123,15 @@ static int parts_begin(struct parts *p, struct err *err)
 	if (!p->auth)
 		return -1;
 	p->farm = farm_open(&farm, err);
-	return p->farm ? http_start(p, err) : -1;
+	if (!p->farm || nightly_start(p, err) < 0)
+		return -1;
+	return http_start(p, err);
 }
 
 static void parts_end(struct parts *p)
 {
 	http_server_close(p->http);
+	nightly_close(p->nightly);
 	if (p->farm)
 		farm_close(p->farm);
 	auth_close(p->auth);

@@ -1,14 +1,18 @@
 #include "server/daemon/http/excerpt.h"
 
+#include "common/fsio.h"
+#include "common/scoped.h"
 #include "common/timeus.h"
 #include "common/xalloc.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define AFTER_US INT64_C(300000) /* a kernel's complaint is told when its log went quiet */
-#define STAMP    27              /* bytes of "2026-11-22T14:32:00.123456Z" */
+#define LOG_MAX  ((size_t)16 * 1024 * 1024)
+#define STAMP    27 /* bytes of "2026-11-22T14:32:00.123456Z" */
 
 /* Times of one form and length are in the order of their texts. */
 static bool has_stamp(const char *line, const char *end)
@@ -57,4 +61,15 @@ char *log_excerpt(const char *log, int64_t from_us, int64_t to_us)
 	shorter = shorten(text, len);
 	free(text);
 	return shorter;
+}
+
+char *log_excerpt_read(const char *state_dir, int64_t run, int64_t attempt, int64_t from_us,
+                       int64_t to_us)
+{
+	SCOPED_STR path =
+		xasprintf("%s/runs/%" PRId64 "/%" PRId64 "/run.log", state_dir, run, attempt);
+	size_t len = 0;
+	SCOPED_STR log = fs_read_file(path, LOG_MAX, &len, NULL);
+
+	return log ? log_excerpt(log, from_us, to_us) : xstrdup("");
 }

@@ -6,6 +6,9 @@
 #include "server/daemon/http/http.h"
 #include "server/daemon/http/routes.h"
 #include "server/daemon/plan/plan.h"
+#include "server/daemon/report/facts.h"
+#include "server/daemon/report/page.h"
+#include "server/daemon/report/text.h"
 #include "server/daemon/store/jobs.h"
 #include "server/daemon/store/runs.h"
 #include "server/daemon/store/store.h"
@@ -112,6 +115,24 @@ static int job_get(struct http_req *req, struct err *err)
 	return job ? http_reply_json(req, 200, job) : -1;
 }
 
+static int job_report(struct http_req *req, struct err *err)
+{
+	const struct facts_source source = {.suites = req->ctx->suites,
+	                                    .state_dir = req->ctx->state_dir};
+	const struct report_style style = {.lines = PAGE_LINES};
+	struct page page = {0};
+	SCOPED_JSON facts = NULL;
+	int64_t id;
+
+	if (http_id(req, "job", &id) < 0)
+		return -1;
+	facts = facts_load(req->db, &source, id, err);
+	if (!facts)
+		return -1;
+	report_text(&page, facts, &style);
+	return http_reply_text(req, 200, "text/plain; charset=utf-8", page.text, page.len);
+}
+
 static int job_cancel(struct http_req *req, struct err *err)
 {
 	json_t *job;
@@ -158,6 +179,14 @@ const struct http_route http_jobs_routes[] = {
 		.summary = "Cancel the open runs of a job",
 		.flags = HTTP_WRITE | HTTP_KICK,
 		.handle = job_cancel,
+	},
+	{
+		.method = "GET",
+		.pattern = "/api/v1/jobs/{id}/report",
+		.operation = "reportJob",
+		.summary = "What the job has to say, as plain text for a mail",
+		.flags = HTTP_READ,
+		.handle = job_report,
 	},
 	{0},
 };

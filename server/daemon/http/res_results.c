@@ -1,6 +1,5 @@
 /* Results: in pages, as a stream of all, and one with its evidence. */
 #include "common/err.h"
-#include "common/fsio.h"
 #include "common/jx.h"
 #include "common/scoped.h"
 #include "common/xalloc.h"
@@ -11,11 +10,9 @@
 #include "server/daemon/store/results.h"
 #include "server/daemon/store/store.h"
 
-#include <inttypes.h>
 #include <string.h>
 
-#define BATCH   200 /* results read in one transaction of a stream */
-#define LOG_MAX ((size_t)16 * 1024 * 1024)
+#define BATCH 200 /* results read in one transaction of a stream */
 
 /* --- filters --- */
 
@@ -158,12 +155,9 @@ static int results_get(struct http_req *req, struct err *err)
 /* What the log of the attempt says about the test; "" when there is none. */
 static json_t *excerpt_json(struct http_req *req, const struct result_window *w)
 {
-	SCOPED_STR path = xasprintf("%s/runs/%" PRId64 "/%" PRId64 "/run.log", req->ctx->state_dir,
-	                            w->run, w->attempt);
-	size_t len = 0;
-	SCOPED_STR log = fs_read_file(path, LOG_MAX, &len, NULL);
-	SCOPED_STR text = log ? log_excerpt(log, w->from_us, w->to_us) : NULL;
-	json_t *value = text ? json_string(text) : NULL;
+	SCOPED_STR text =
+		log_excerpt_read(req->ctx->state_dir, w->run, w->attempt, w->from_us, w->to_us);
+	json_t *value = json_string(text);
 
 	return value ? value : json_string("");
 }

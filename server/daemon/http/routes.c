@@ -1,5 +1,6 @@
 #include "server/daemon/http/routes.h"
 
+/* clang-format off */
 const struct http_route *const http_routes[] = {
 	http_boards_routes,
 	http_builds_routes,
@@ -9,6 +10,7 @@ const struct http_route *const http_routes[] = {
 	http_jobs_routes,
 	http_results_routes,
 	http_runs_routes,
+	http_schedules_routes,
 	http_service_routes,
 	http_suites_routes,
 	NULL,

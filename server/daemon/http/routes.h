@@ -11,6 +11,7 @@ extern const struct http_route http_files_routes[];
 extern const struct http_route http_jobs_routes[];
 extern const struct http_route http_results_routes[];
 extern const struct http_route http_runs_routes[];
+extern const struct http_route http_schedules_routes[];
 extern const struct http_route http_service_routes[];
 extern const struct http_route http_suites_routes[];
 

@@ -13,6 +13,7 @@
 #include "server/daemon/http/pages.h"
 #include "server/daemon/http/request.h"
 #include "server/daemon/http/routes.h"
+#include "server/daemon/nightly/nightly.h"
 #include "server/daemon/store/idempotency.h"
 #include "server/daemon/store/store.h"
 
@@ -347,6 +348,14 @@ static void write_failed(struct http_req *req, const struct write_step *step, st
 	reply_from_err(req, err);
 }
 
+static void kick(const struct http_context *ctx)
+{
+	if (ctx->farm)
+		farm_kick(ctx->farm);
+	if (ctx->nightly)
+		nightly_kick(ctx->nightly);
+}
+
 static void handle_write(struct http_req *req)
 {
 	struct write_step step = {.req = req};
@@ -363,8 +372,8 @@ static void handle_write(struct http_req *req)
 	metrics_commit(req->private->core->metrics, time_mono_us() - began);
 	if (rc < 0)
 		write_failed(req, &step, &err);
-	else if (req->route->flags & HTTP_KICK && req->ctx->farm)
-		farm_kick(req->ctx->farm);
+	else if (req->route->flags & HTTP_KICK)
+		kick(req->ctx);
 }
 
 static void handle_read(struct http_req *req)

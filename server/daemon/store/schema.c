@@ -39,9 +39,30 @@ static const char *const migrations[] = {
 	"CREATE INDEX job_series ON job (series, id) WHERE series IS NOT NULL;"
 	"CREATE INDEX job_deciding ON job (id) WHERE deciding = 1;"
 	"ALTER TABLE run ADD COLUMN purpose TEXT NOT NULL DEFAULT 'test';"
-	"ALTER TABLE run ADD COLUMN round INTEGER NOT NULL DEFAULT 1;",
+	"ALTER TABLE run ADD COLUMN round INTEGER NOT NULL DEFAULT 1;"
 	/* What a builder says of a kernel's configuration. */
-	"ALTER TABLE build ADD COLUMN folded TEXT;",
+	"ALTER TABLE build ADD COLUMN folded TEXT;"
+	/* Schedules and deliveries. */
+	"CREATE TABLE schedule (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, cron"
+	" TEXT NOT NULL, zone TEXT NOT NULL, job TEXT NOT NULL, window_s INTEGER NOT "
+	"NULL, overlap TEXT NOT NULL, catch_up TEXT NOT NULL, report INTEGER NOT NULL, "
+	"disabled TEXT, seen INTEGER NOT NULL, created INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE schedule_run (id INTEGER PRIMARY KEY, schedule INTEGER NOT NULL "
+	"REFERENCES schedule (id), instant INTEGER NOT NULL, first INTEGER NOT NULL, "
+	"count INTEGER NOT NULL, outcome TEXT NOT NULL, why TEXT NOT NULL, job INTEGER "
+	"REFERENCES job (id), decided INTEGER NOT NULL, digest INTEGER, UNIQUE "
+	"(schedule, instant)) STRICT;"
+	"CREATE UNIQUE INDEX schedule_run_job ON schedule_run (job) WHERE job IS NOT "
+	"NULL;"
+	"CREATE INDEX schedule_run_waiting ON schedule_run (schedule) WHERE outcome = "
+	"'waiting';"
+	"CREATE INDEX schedule_run_digest ON schedule_run (id) WHERE digest IS NULL;"
+	"CREATE TABLE delivery (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT "
+	"NULL, target TEXT NOT NULL, subject TEXT NOT NULL, message_id TEXT NOT NULL "
+	"UNIQUE, state TEXT NOT NULL, tries INTEGER NOT NULL DEFAULT 0, doubt INTEGER "
+	"NOT NULL DEFAULT 0, next_try INTEGER NOT NULL, detail TEXT NOT NULL DEFAULT "
+	"'', created INTEGER NOT NULL, ended INTEGER, message TEXT NOT NULL) STRICT;"
+	"CREATE INDEX delivery_open ON delivery (kind, next_try) WHERE ended IS NULL;",
 };
 
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))

@@ -183,3 +183,50 @@ CREATE TABLE idempotency (
 	created INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE token (sha256 TEXT PRIMARY KEY, name TEXT NOT NULL, created INTEGER NOT NULL) STRICT;
+
+-- What is submitted by the clock, and what became of each of its instants (docs/NIGHTLY.md).
+CREATE TABLE schedule (
+	id INTEGER PRIMARY KEY,
+	name TEXT NOT NULL UNIQUE,
+	cron TEXT NOT NULL, zone TEXT NOT NULL,
+	job TEXT NOT NULL,                    -- JSON: what POST /jobs takes, and "latest:SERIES" for builds
+	window_s INTEGER NOT NULL,            -- how long after the instant it may start; 0: no end
+	overlap TEXT NOT NULL,                -- skip | queue | cancel-old
+	catch_up TEXT NOT NULL,               -- none | once
+	report INTEGER NOT NULL,              -- 1: the digest tells about its jobs
+	disabled TEXT,                        -- not null: the reason
+	seen INTEGER NOT NULL,                -- all instants up to here are decided
+	created INTEGER NOT NULL
+) STRICT;
+CREATE TABLE schedule_run (
+	id INTEGER PRIMARY KEY,
+	schedule INTEGER NOT NULL REFERENCES schedule (id),
+	instant INTEGER NOT NULL,             -- the last of those that it stands for
+	first INTEGER NOT NULL, count INTEGER NOT NULL,
+	outcome TEXT NOT NULL,                -- submitted | skipped | waiting
+	why TEXT NOT NULL,
+	job INTEGER REFERENCES job (id),
+	decided INTEGER NOT NULL,
+	digest INTEGER,                       -- the delivery that told of it; null: none yet
+	UNIQUE (schedule, instant)
+) STRICT;
+CREATE UNIQUE INDEX schedule_run_job ON schedule_run (job) WHERE job IS NOT NULL;
+CREATE INDEX schedule_run_waiting ON schedule_run (schedule) WHERE outcome = 'waiting';
+CREATE INDEX schedule_run_digest ON schedule_run (id) WHERE digest IS NULL;
+
+-- What goes out: a mail, or a POST to a webhook. The bytes are made once.
+CREATE TABLE delivery (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	kind TEXT NOT NULL,                   -- mail | hook
+	target TEXT NOT NULL,                 -- mail: the recipients; hook: its name in the configuration
+	subject TEXT NOT NULL,                -- mail: its subject; hook: the event
+	message_id TEXT NOT NULL UNIQUE,
+	state TEXT NOT NULL,                  -- queued | sending | handed | sent | failed
+	tries INTEGER NOT NULL DEFAULT 0,
+	doubt INTEGER NOT NULL DEFAULT 0,     -- times that it was handed over and no answer came
+	next_try INTEGER NOT NULL,
+	detail TEXT NOT NULL DEFAULT '',      -- what the other side said last
+	created INTEGER NOT NULL, ended INTEGER,
+	message TEXT NOT NULL
+) STRICT;
+CREATE INDEX delivery_open ON delivery (kind, next_try) WHERE ended IS NULL;

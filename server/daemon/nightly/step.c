@@ -1,0 +1,390 @@
+#include "server/daemon/nightly/step.h"
+
+#include "common/err.h"
+#include "common/jx.h"
+#include "common/logline.h"
+#include "common/scoped.h"
+#include "common/xalloc.h"
+#include "server/daemon/nightly/zone.h"
+#include "server/daemon/store/job_make.h"
+#include "server/daemon/store/runs.h"
+#include "server/daemon/store/schedules.h"
+#include "server/daemon/store/store.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define SECOND INT64_C(1000000)
+
+/* One schedule in a write transaction. */
+struct deciding {
+	const struct suites *suites;
+	int64_t id, now;
+	bool submitted;
+	/* of the transaction */
+	struct db *db;
+	struct schedules_row row;
+	int64_t open; /* its job that has not ended; 0: none */
+};
+
+/* ---- The job ---- */
+
+/* The document that is submitted: with a name, and a time to live that ends with the window. */
+static json_t *document_of(const struct schedules_row *row, int64_t instant, int64_t now)
+{
+	json_t *doc = json_deep_copy(row->job), *limits = json_object_get(doc, "limits");
+	json_int_t ttl = json_integer_value(json_object_get(limits, "ttl_s"));
+	int64_t left = (instant + row->plan.window - now + SECOND - 1) / SECOND;
+	char local[32];
+
+	zone_format(row->zone, instant, local);
+	if (!json_object_get(doc, "name"))
+		(void)json_object_set_new(doc, "name", json_sprintf("%s %.10s", row->name, local));
+	if (row->plan.window == 0 || (ttl > 0 && ttl <= left))
+		return doc;
+	if (!json_is_object(limits)) {
+		limits = json_object();
+		(void)json_object_set_new(doc, "limits", limits);
+	}
+	(void)json_object_set_new(limits, "ttl_s", json_integer(left > 0 ? left : 1));
+	return doc;
+}
+
+static int submit(struct db *db, const struct suites *suites, const struct schedules_row *row,
+                  int64_t instant, int64_t now, int64_t *job, struct jx_errors *errors,
+                  struct err *err)
+{
+	SCOPED_JSON doc = document_of(row, instant, now);
+
+	*job = 0;
+	if (job_latest(db, doc, errors, err) < 0)
+		return -1;
+	return jx_ok(errors) ? job_make(db, suites, doc, now, job, errors, err) : 0;
+}
+
+/* ---- Outcomes ---- */
+
+/* What a row is to say. Texts may be kept on the stack of the caller. */
+static struct schedules_run outcome(int64_t instant, const char *word, const char *why, int64_t job)
+{
+	return (struct schedules_run){.instant = instant,
+	                              .first = instant,
+	                              .count = 1,
+	                              .outcome = word,
+	                              .why = why,
+	                              .job = job};
+}
+
+/* Keep what became of an instant: a new row, or that of the one that waited. */
+static int keep(struct deciding *d, bool waited, const struct schedules_run *run, struct err *err)
+{
+	if (waited)
+		return schedules_run_settle(d->db, &d->row, run, d->now, err);
+	return schedules_run_add(d->db, &d->row, run, d->now, NULL, err);
+}
+
+static char *late_text(int64_t late)
+{
+	int64_t minutes = late / (60 * SECOND);
+
+	if (minutes < 1)
+		return xstrdup("");
+	return xasprintf("%" PRId64 " h %" PRId64 " min after its time", minutes / 60,
+	                 minutes % 60);
+}
+
+static int instant_submit(struct deciding *d, int64_t instant, bool waited, struct err *err)
+{
+	SCOPED_STR why = late_text(d->now - instant);
+	struct jx_errors errors = {0};
+	struct schedules_run run;
+	struct err complaint = {0};
+	int64_t job;
+	int rc = submit(d->db, d->suites, &d->row, instant, d->now, &job, &errors, err);
+
+	if (rc == 0) {
+		(void)jx_errors_to_err(&errors, &complaint);
+		run = job ? outcome(instant, "submitted", why, job)
+		          : outcome(instant, "skipped", complaint.text, 0);
+		rc = keep(d, waited, &run, err);
+	}
+	jx_errors_release(&errors);
+	if (rc == 0 && job) {
+		d->submitted = true;
+		d->open = job;
+	}
+	return rc;
+}
+
+static int instant_skip(struct deciding *d, int64_t instant, bool waited, const char *why,
+                        struct err *err)
+{
+	const struct schedules_run run = outcome(instant, "skipped", why, 0);
+
+	return keep(d, waited, &run, err);
+}
+
+/* The one that waits gives its place to a newer one. */
+static int waiting_replace(struct deciding *d, int64_t instant, struct err *err)
+{
+	SCOPED_STR why = xasprintf("waits for job %" PRId64, d->open);
+	const struct schedules_run run = outcome(instant, "waiting", why, 0);
+	int64_t older;
+
+	if (schedules_run_waiting(d->db, d->row.id, &older, err) < 0 ||
+	    (older && instant_skip(d, older, true,
+	                           "the next instant came before the job that it waited"
+	                           " for had ended",
+	                           err) < 0))
+		return -1;
+	return keep(d, false, &run, err);
+}
+
+static int open_cancel(struct deciding *d, struct err *err)
+{
+	for (int64_t job = d->open; job != 0;)
+		if (store_job_cancel(d->db, job, d->now, err) < 0 ||
+		    schedules_job_open(d->db, d->id, job, &job, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int verdict_do(struct deciding *d, enum nightly_verdict verdict, int64_t instant,
+                      bool waited, struct err *err)
+{
+	SCOPED_STR open = xasprintf("job %" PRId64 " of the instant before has not ended", d->open);
+	SCOPED_STR late = late_text(d->now - instant);
+	SCOPED_STR missed =
+		xasprintf("missed: the farm was not there, or its clock was off; seen %s", late);
+
+	switch (verdict) {
+	case NIGHTLY_CANCEL_AND_SUBMIT:
+		if (open_cancel(d, err) < 0)
+			return -1;
+		return instant_submit(d, instant, waited, err);
+	case NIGHTLY_SUBMIT:
+		return instant_submit(d, instant, waited, err);
+	case NIGHTLY_WAIT:
+		return waited ? 0 : waiting_replace(d, instant, err);
+	case NIGHTLY_SKIP_MISSED:
+		return instant_skip(d, instant, waited, missed, err);
+	case NIGHTLY_SKIP_WINDOW:
+		return instant_skip(d, instant, waited, "its time window had ended", err);
+	case NIGHTLY_SKIP_OPEN:
+		return instant_skip(d, instant, waited, open, err);
+	case NIGHTLY_NOTHING:
+		break;
+	}
+	return 0;
+}
+
+/* ---- One schedule ---- */
+
+/* The clock was ahead and came back: what was decided about the future comes again. */
+static int clock_back(struct deciding *d, struct err *err)
+{
+	int64_t first, seen = d->now;
+
+	if (d->row.plan.seen <= d->now)
+		return 0;
+	if (schedules_runs_take_back(d->db, d->row.id, d->now, &first, err) < 0)
+		return -1;
+	if (first - 1 < seen)
+		seen = first - 1;
+	d->row.plan.seen = seen;
+	return schedules_seen_set(d->db, d->row.id, seen, err);
+}
+
+static int missed_keep(struct deciding *d, const struct nightly_decision *n, struct err *err)
+{
+	struct schedules_run run = outcome(
+		n->missed_last, "skipped",
+		n->missed < NIGHTLY_COUNT_MAX
+			? "missed: the farm was not there, or its clock was off"
+			: "missed: the farm was not there, or its clock was off; more than were counted",
+		0);
+	bool made;
+
+	if (n->missed == 0)
+		return 0;
+	run.first = n->missed_first;
+	run.count = n->missed;
+	if (schedules_run_add(d->db, &d->row, &run, d->now, &made, err) < 0)
+		return -1;
+	/* The last of them may have been submitted by a clock that was ahead. */
+	run.instant = n->missed_first;
+	return made || n->missed == 1 ? 0
+	                              : schedules_run_add(d->db, &d->row, &run, d->now, NULL, err);
+}
+
+static int waiting_look(struct deciding *d, struct err *err)
+{
+	int64_t instant;
+
+	if (schedules_run_waiting(d->db, d->row.id, &instant, err) < 0)
+		return -1;
+	if (instant == 0)
+		return 0;
+	return verdict_do(d, nightly_waited(&d->row.plan, instant, d->now, d->open != 0), instant,
+	                  true, err);
+}
+
+static int instants_look(struct deciding *d, struct err *err)
+{
+	struct nightly_decision n = nightly_decide(&d->row.plan, d->now, d->open != 0);
+	int there;
+
+	if (n.verdict == NIGHTLY_NOTHING)
+		return 0;
+	there = schedules_run_is(d->db, d->row.id, n.instant, err);
+	if (there < 0 || missed_keep(d, &n, err) < 0 ||
+	    (there == 0 && verdict_do(d, n.verdict, n.instant, false, err) < 0))
+		return -1;
+	return schedules_seen_set(d->db, d->row.id, n.instant, err);
+}
+
+static int decide(struct db *db, void *arg, struct err *err)
+{
+	struct deciding *d = arg;
+	int rc;
+
+	d->db = db;
+	d->submitted = false;
+	if (schedules_load(db, d->id, NULL, &d->row, err) < 0)
+		return err->kind == ERR_NOTFOUND ? 0 : -1;
+	rc = schedules_job_open(db, d->id, INT64_MAX, &d->open, err);
+	if (rc == 0 && !d->row.disabled &&
+	    (clock_back(d, err) < 0 || waiting_look(d, err) < 0 || instants_look(d, err) < 0))
+		rc = -1;
+	schedules_row_release(&d->row);
+	return rc;
+}
+
+/* ---- All of them ---- */
+
+/* Is there something to decide? Also says when the next look is due. */
+static int look(struct db *db, int64_t id, int64_t now, bool *act, struct nightly_outlook *outlook,
+                struct err *err)
+{
+	struct schedules_row row;
+	int64_t open, waiting = 0, next;
+	int rc;
+
+	*act = false;
+	if (schedules_load(db, id, NULL, &row, err) < 0)
+		return err->kind == ERR_NOTFOUND ? 0 : -1;
+	rc = row.disabled ? 0 : schedules_job_open(db, id, INT64_MAX, &open, err);
+	if (rc == 0 && !row.disabled)
+		rc = schedules_run_waiting(db, id, &waiting, err);
+	if (rc == 0 && !row.disabled) {
+		*act = row.plan.seen > now ||
+		       nightly_decide(&row.plan, now, open != 0).verdict != NIGHTLY_NOTHING ||
+		       (waiting &&
+		        nightly_waited(&row.plan, waiting, now, open != 0) != NIGHTLY_WAIT);
+		outlook->waiting |= waiting != 0;
+		next = nightly_next(&row.plan, now);
+		if (waiting && row.plan.window && waiting + row.plan.window < next)
+			next = waiting + row.plan.window;
+		if (next < outlook->due)
+			outlook->due = next;
+	}
+	schedules_row_release(&row);
+	return rc;
+}
+
+static int one(struct store *store, struct deciding *d, struct nightly_outlook *outlook,
+               struct err *err)
+{
+	struct db *db = store_read_begin(store);
+	bool act;
+	int rc = look(db, d->id, d->now, &act, outlook, err);
+
+	store_read_end(store, db);
+	if (rc < 0 || !act)
+		return rc;
+	rc = store_write(store, decide, d, err);
+	if (rc == 0 && d->submitted)
+		outlook->submitted = true;
+	if (rc == 0) { /* an instant may wait now */
+		db = store_read_begin(store);
+		rc = look(db, d->id, d->now, &act, outlook, err);
+		store_read_end(store, db);
+	}
+	return rc;
+}
+
+int nightly_step(struct store *store, const struct suites *suites, int64_t now_us,
+                 struct nightly_outlook *outlook, struct err *err)
+{
+	struct db *db = store_read_begin(store);
+	SCOPED_JSON ids = schedules_ids(db, err);
+	json_t *id;
+	size_t i;
+	int rc = ids ? 0 : -1;
+
+	store_read_end(store, db);
+	*outlook = (struct nightly_outlook){.due = INT64_MAX};
+	json_array_foreach(ids, i, id)
+	{
+		struct deciding d = {.suites = suites, .id = json_integer_value(id), .now = now_us};
+		struct err why = {0};
+
+		/* One that cannot be read must not hold up the others. */
+		if (one(store, &d, outlook, &why) == 0)
+			continue;
+		rc = err_set(err, why.kind, "%s", why.text);
+	}
+	return rc;
+}
+
+/* ---- By hand ---- */
+
+int nightly_run_now(struct db *db, const struct suites *suites, const struct schedules_row *row,
+                    int64_t now_us, int64_t *job, struct jx_errors *errors, struct err *err)
+{
+	struct schedules_run run = outcome(now_us, "submitted", "by hand", 0);
+
+	if (submit(db, suites, row, now_us, now_us, job, errors, err) < 0)
+		return -1;
+	run.job = *job;
+	return *job ? schedules_run_add(db, row, &run, now_us, NULL, err) : 0;
+}
+
+/* Instants that passed while it was disabled. */
+static int passed_keep(struct db *db, const struct schedules_row *row, int64_t now_us,
+                       struct err *err)
+{
+	SCOPED_STR why = xasprintf("disabled: %s", row->disabled);
+	int64_t seen = row->plan.seen / SECOND, last;
+	struct schedules_run run = outcome(0, "skipped", why, 0);
+
+	last = cron_last(&row->plan.cron, row->zone, seen, now_us / SECOND);
+	if (last == INT64_MIN)
+		return 0;
+	run.instant = last * SECOND;
+	run.first = cron_next(&row->plan.cron, row->zone, seen) * SECOND;
+	run.count = cron_count(&row->plan.cron, row->zone, seen, last, NIGHTLY_COUNT_MAX);
+	if (schedules_run_add(db, row, &run, now_us, NULL, err) < 0)
+		return -1;
+	return schedules_seen_set(db, row->id, run.instant, err);
+}
+
+int nightly_disable(struct db *db, const struct schedules_row *row, const char *reason,
+                    int64_t now_us, struct err *err)
+{
+	SCOPED_STR why = xasprintf("disabled: %s", reason ? reason : "");
+	int64_t waiting;
+
+	if (!reason && row->disabled && passed_keep(db, row, now_us, err) < 0)
+		return -1;
+	if (reason) {
+		struct schedules_run run = outcome(0, "skipped", why, 0);
+
+		if (schedules_run_waiting(db, row->id, &waiting, err) < 0)
+			return -1;
+		run.instant = waiting;
+		if (waiting && schedules_run_settle(db, row, &run, now_us, err) < 0)
+			return -1;
+	}
+	return schedules_disabled_set(db, row->id, reason, err);
+}
