@@ -68,8 +68,11 @@ static void end_line(struct output *o)
 	o->have = 0;
 	if (len > 0 && o->line[len - 1] == '\r')
 		len--;
-	if (!add_record(o, o->line, len))
-		add_text(o, o->line, len);
+	if (add_record(o, o->line, len))
+		return;
+	if (o->sink->line)
+		o->sink->line(o->sink->arg, o->line, len);
+	add_text(o, o->line, len);
 }
 
 static void keep(struct output *o, const char *data, size_t len)

@@ -15,6 +15,8 @@ struct output_sink {
 	void (*text)(void *arg, const char *text, size_t len);
 	void (*record)(void *arg, const char *line, size_t len,
 	               json_t *record); /* record is borrowed */
+	void (*line)(void *arg, const char *line,
+	             size_t len); /* each line that is no record; NULL */
 	void *arg;
 };
 

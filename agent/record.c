@@ -1,5 +1,7 @@
 #include "agent/record.h"
 
+#include "agent/ktap.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -71,21 +73,55 @@ static struct judgement by_record(const struct ending *end)
 	return j;
 }
 
-struct judgement record_judge(const struct ending *end)
+/* It did not end by itself: that outranks whatever it said. */
+static bool broken_off(const struct ending *end, struct judgement *j)
 {
 	static const char *const stops[] = {
 		[STOP_TIMEOUT] = "timeout",     [STOP_OUTPUT] = "output-limit",
 		[STOP_MEMORY] = "memory-limit", [STOP_CANCEL] = "cancelled",
 		[STOP_EXEC] = "exec-failed",
 	};
-	struct judgement j = {.verdict = VERDICT_ERROR};
 
+	*j = error(end->stop != STOP_NONE ? stops[end->stop] : "", end->why);
 	if (end->stop != STOP_NONE)
-		return error(stops[end->stop], end->why);
-	if (WIFSIGNALED(end->status)) {
-		(void)snprintf(j.reason, sizeof(j.reason), "signal:%d", WTERMSIG(end->status));
+		return true;
+	if (!WIFSIGNALED(end->status))
+		return false;
+	(void)snprintf(j->reason, sizeof(j->reason), "signal:%d", WTERMSIG(end->status));
+	return true;
+}
+
+/* Exit codes of kselftest: 0 pass, 1 fail, 2 an expected failure, 3 an unexpected pass, 4 skip. */
+struct judgement record_judge_ktap(const struct ending *end, const struct ktap_outcome *ktap)
+{
+	int code = WEXITSTATUS(end->status);
+	struct judgement j;
+
+	if (broken_off(end, &j))
 		return j;
+	j = (struct judgement){.verdict = ktap->verdict,
+	                       .text = ktap->detail,
+	                       .ktap_trials = ktap->trials,
+	                       .ktap_bad = ktap->bad};
+	(void)snprintf(j.reason, sizeof(j.reason), "%s", ktap->reason);
+	if (j.verdict == VERDICT_FAIL || code == 0 || code == 2 || code == 3)
+		return j;
+	if (code == 4) {
+		j.verdict = VERDICT_SKIP;
+		(void)snprintf(j.reason, sizeof(j.reason), "%s", ktap->skip);
+	} else if (j.verdict != VERDICT_ERROR) {
+		j.verdict = verdict_of_exit(code);
+		(void)snprintf(j.reason, sizeof(j.reason), "exit:%d", code);
 	}
+	return j;
+}
+
+struct judgement record_judge(const struct ending *end)
+{
+	struct judgement j;
+
+	if (broken_off(end, &j))
+		return j;
 	if (end->results > 0)
 		return by_record(end);
 	j.verdict = verdict_of_exit(WEXITSTATUS(end->status));

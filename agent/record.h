@@ -29,11 +29,18 @@ struct ending {
 
 struct judgement {
 	enum verdict verdict;
-	char reason[64];      /* "" for none */
-	json_t *detail;       /* borrowed from the record, or NULL */
-	const char *text;     /* detail when the record has none; may be NULL */
-	json_t *trials, *bad; /* borrowed, or NULL */
+	char reason[64];               /* "" for none */
+	json_t *detail;                /* borrowed from the record, or NULL */
+	const char *text;              /* detail when the record has none; may be NULL */
+	json_t *trials, *bad;          /* borrowed, or NULL */
+	int64_t ktap_trials, ktap_bad; /* of KTAP, in place of them */
 };
+
+struct ktap_outcome;
+
+/* The verdict of a program that prints KTAP. What its results say counts; its exit code can make a pass worse, or say that
+ * it skipped in the middle. */
+struct judgement record_judge_ktap(const struct ending *end, const struct ktap_outcome *ktap);
 
 /* The verdict: how it was stopped outranks a signal, which outranks the result record, which outranks the exit code.
  * A record that breaks the rules (no such verdict, "missing", a skip without a fixed word, two results) is an error. */

@@ -6,6 +6,7 @@
 #include "common/xalloc.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define ID_MAX ((int64_t)1 << 53) /* any JSON reader keeps these exactly */
 
@@ -43,16 +44,31 @@ static const struct jx_field test_fields[] = {
 	{"argv", JX_ARRAY, true, 1, 256, offsetof(struct planned, argv)},
 };
 
+static const struct jx_field output_fields[] = {
+	{"output", JX_STRING, false, 1, 16, 0}, /* into a text by itself */
+};
+
 #define ROWS(table) (table), sizeof(table) / sizeof(*(table))
+
+static void read_output(struct planned *test, const char *output, const char *pointer,
+                        struct jx_errors *errors)
+{
+	test->ktap = strcmp(output, "ktap") == 0;
+	if (!test->ktap && strcmp(output, "records") != 0)
+		jx_complain(errors, pointer, "output '%.16s': it is records or ktap", output);
+}
 
 static void read_test(struct planned *test, json_t *object, size_t at, struct jx_errors *errors)
 {
+	const char *output = "records";
 	char pointer[32];
 
 	(void)snprintf(pointer, sizeof(pointer), "/tests/%zu", at);
 	*test = (struct planned){.rep = 1, .time_limit_s = 60};
-	if (!jx_read_wire(object, ROWS(test_fields), test, pointer, errors))
+	if (!jx_read_wire(object, ROWS(test_fields), test, pointer, errors) ||
+	    !jx_read_wire(object, ROWS(output_fields), &output, pointer, errors))
 		return;
+	read_output(test, output, pointer, errors);
 	if (!jx_name_valid(test->name)) {
 		SCOPED_STR where = xasprintf("%s/name", pointer);
 

@@ -14,6 +14,7 @@ struct planned {
 	int64_t id, rep, time_limit_s;
 	const char *name; /* borrowed from the document */
 	json_t *argv;     /* borrowed; strings only, at least one */
+	bool ktap;        /* its stdout is KTAP; else it may print records */
 };
 
 struct request {

@@ -1,8 +1,10 @@
 #include "agent/testrun.h"
 
 #include "agent/child.h"
+#include "agent/ktap.h"
 #include "agent/output.h"
 #include "agent/record.h"
+#include "common/jx.h"
 #include "common/scoped.h"
 #include "common/timeus.h"
 #include "common/xalloc.h"
@@ -31,6 +33,7 @@ struct run {
 	struct ending end;
 	struct rusage usage;
 	json_t *result;            /* owned: the result record */
+	struct ktap *ktap;         /* owned: reads its stdout, or NULL */
 	uint64_t seen;             /* bytes of output, both streams */
 	uint64_t dropped;          /* of them, those behind the output limit */
 	int64_t begin_us;          /* all below: time_boot_us() */
@@ -67,6 +70,36 @@ static void on_record(void *arg, const char *line, size_t len, json_t *record)
 	r->end.results++;
 	if (!r->result)
 		r->result = json_incref(record);
+}
+
+static void on_line(void *arg, const char *line, size_t len)
+{
+	struct run *r = arg;
+
+	ktap_line(r->ktap, line, len);
+}
+
+static json_t *text_or_null(const char *text)
+{
+	return text && *text ? json_string(text) : json_null();
+}
+
+/* A result inside of KTAP, as a program that prints records would say it. What is expected to fail promises nothing. */
+static void on_cell(void *arg, const struct ktap_cell *cell)
+{
+	struct run *r = arg;
+	bool told = cell->verdict == VERDICT_PASS || cell->verdict == VERDICT_FAIL;
+	SCOPED_JSON record = json_pack(
+		"{s:s, s:s, s:s, s:s, s:o, s:o, s:i, s:i}", "type", "cell", "test", r->test->name,
+		"cell", cell->path, "verdict", verdict_name(cell->verdict), "reason",
+		text_or_null(cell->reason), "detail", text_or_null(cell->detail), "trials", told,
+		"bad", cell->verdict == VERDICT_FAIL);
+	SCOPED_STR line = NULL;
+
+	if (cell->expected)
+		(void)json_object_set_new(record, "kind", json_string("gap"));
+	line = jx_text(record);
+	events_put_record(&r->s->events, r->test->id, line, strlen(line));
 }
 
 void session_signals(struct session *s)
@@ -226,21 +259,27 @@ static json_t *or_null(json_t *borrowed)
 	return borrowed ? json_incref(borrowed) : json_null();
 }
 
-static json_t *text_or_null(const char *text)
+static json_t *count_of(json_t *borrowed, int64_t ktap)
 {
-	return text && *text ? json_string(text) : json_null();
+	return ktap > 0 ? json_integer((json_int_t)ktap) : or_null(borrowed);
 }
 
 static void put_finished(struct run *r)
 {
-	struct judgement j = record_judge(&r->end);
-	json_t *fields = json_pack(
+	struct ktap_outcome ktap;
+	struct judgement j;
+	json_t *fields;
+
+	if (r->ktap)
+		ktap_end(r->ktap, &ktap);
+	j = r->ktap ? record_judge_ktap(&r->end, &ktap) : record_judge(&r->end);
+	fields = json_pack(
 		"{s:I, s:s, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "id",
 		(json_int_t)r->test->id, "name", r->test->name, "rep", (json_int_t)r->test->rep,
 		"verdict", verdict_name(j.verdict), "reason", text_or_null(j.reason), "detail",
 		j.detail ? json_incref(j.detail) : text_or_null(j.text), "trials",
-		or_null(j.trials), "bad", or_null(j.bad), "duration_us",
-		(json_int_t)(time_boot_us() - r->begin_us), "max_rss_kib",
+		count_of(j.trials, j.ktap_trials), "bad", count_of(j.bad, j.ktap_bad),
+		"duration_us", (json_int_t)(time_boot_us() - r->begin_us), "max_rss_kib",
 		(json_int_t)r->usage.ru_maxrss, "dropped_bytes",
 		(json_int_t)(r->dropped + r->streams[0].dropped + r->streams[1].dropped));
 
@@ -290,9 +329,10 @@ void testrun(struct session *s, const struct planned *test)
 
 	r->s = s;
 	r->test = test;
-	r->sinks[0] = (struct output_sink){on_out, on_record, r};
-	r->sinks[1] = (struct output_sink){on_err, on_record, r};
-	output_init(&r->streams[0], &r->sinks[0], true);
+	r->ktap = test->ktap ? ktap_new(on_cell, r) : NULL;
+	r->sinks[0] = (struct output_sink){on_out, on_record, r->ktap ? on_line : NULL, r};
+	r->sinks[1] = (struct output_sink){on_err, on_record, NULL, r};
+	output_init(&r->streams[0], &r->sinks[0], !test->ktap);
 	output_init(&r->streams[1], &r->sinks[1], false);
 	s->id = test->id;
 	s->complaints = 0;
@@ -315,5 +355,6 @@ void testrun(struct session *s, const struct planned *test)
 	s->id = -1;
 	s->complaints = 0;
 	json_decref(r->result);
+	ktap_free(r->ktap);
 	free(r);
 }

@@ -64,6 +64,7 @@ static const struct jx_field test_fields[] = {
 	{"time_limit_s", JX_INT, false, 1, 86400, offsetof(struct planned, time_limit_s)},
 	{"name", JX_STRING, true, 1, 64, offsetof(struct planned, name)},
 	{"argv", JX_ARRAY, true, 1, 256, offsetof(struct planned, argv)},
+	{"output", JX_STRING, false, 1, 16, offsetof(struct planned, output)},
 };
 
 static void read_file(struct wire_file *f, json_t *object, const char *pointer,
@@ -294,10 +295,10 @@ json_t *request_for_leg(const struct request *r, const struct request_leg *leg)
 		if (leg->skip(leg->arg, i))
 			continue;
 		(void)json_array_append_new(
-			tests, json_pack("{s:I, s:s, s:I, s:o, s:I}", "id", (json_int_t)t->id,
+			tests, json_pack("{s:I, s:s, s:I, s:o, s:I, s:s*}", "id", (json_int_t)t->id,
 		                         "name", t->name, "rep", (json_int_t)t->rep, "argv",
 		                         argv_on_board(r, board, t->argv), "time_limit_s",
-		                         (json_int_t)t->time_limit_s));
+		                         (json_int_t)t->time_limit_s, "output", t->output));
 	}
 	doc = json_pack("{s:i, s:I, s:I, s:I, s:I, s:b, s:{s:I, s:I}, s:s*, s:o}", "v", 1, "run",
 	                (json_int_t)r->run, "attempt", (json_int_t)r->attempt, "leg",

@@ -25,7 +25,8 @@ struct wire_file {
 struct planned {
 	int64_t id, rep, time_limit_s;
 	const char *name;
-	json_t *argv; /* strings, at least one */
+	json_t *argv;       /* strings, at least one */
+	const char *output; /* "ktap", or NULL: records */
 };
 
 enum build_file { BUILD_KERNEL, BUILD_DTB, BUILD_INITRAMFS, BUILD_MODULES, BUILD_FILES };

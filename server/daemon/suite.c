@@ -141,6 +141,8 @@ static void check_test(const struct suite *s, const struct suite_test *test, con
 			jx_complain(errors, pointer, "test '%s' is there twice", test->name);
 	if (!suite_kind_valid(test->kind))
 		jx_complain(errors, pointer, "kind '%s': it is contract, gap or info", test->kind);
+	if (strcmp(test->output, "records") != 0 && strcmp(test->output, "ktap") != 0)
+		jx_complain(errors, pointer, "output '%s': it is records or ktap", test->output);
 	(void)jx_strings(test->argv, 4096, argv, errors);
 	(void)jx_strings(test->cells, 128, cells, errors);
 	check_caches(test->classes, classes, errors);
@@ -156,11 +158,15 @@ static void read_test(struct suite *s, json_t *item, json_t *none, const char *p
 		{"kind", JX_STRING, true, 1, 16, offsetof(struct suite_test, kind)},
 		{"time_limit_s", JX_INT, false, 1, 3600, offsetof(struct suite_test, time_limit_s)},
 		{"argv", JX_ARRAY, true, 1, 64, offsetof(struct suite_test, argv)},
+		{"output", JX_STRING, false, 1, 16, offsetof(struct suite_test, output)},
 		{"classes", JX_ARRAY, false, 0, 8, offsetof(struct suite_test, classes)},
 		{"cells", JX_ARRAY, false, 0, 10000, offsetof(struct suite_test, cells)},
 	};
-	struct suite_test test = {
-		.description = "", .time_limit_s = 60, .classes = none, .cells = none};
+	struct suite_test test = {.description = "",
+	                          .time_limit_s = 60,
+	                          .output = "records",
+	                          .classes = none,
+	                          .cells = none};
 
 	if (!jx_read(item, fields, sizeof(fields) / sizeof(*fields), &test, pointer, errors))
 		return;

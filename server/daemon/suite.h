@@ -15,6 +15,7 @@ struct suite_test {
 	const char *name, *description, *kind; /* kind: contract | gap | info */
 	int64_t time_limit_s;
 	json_t *argv;            /* array of strings; argv[0] may be a program's name */
+	const char *output;      /* what it prints: "records" (docs/WIRE.md, section 1) or "ktap" */
 	json_t *classes, *cells; /* arrays of strings, may be empty */
 };
 

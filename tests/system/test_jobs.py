@@ -134,7 +134,7 @@ class Submitting(Case):
         smoke = self.api.get("/api/v1/suites/smoke")
         self.assertEqual(suites["smoke"], smoke)
         self.assertEqual(smoke["tests"][0], {"name": "echo", "description": "prints {}", "kind": "contract",
-                                             "time_limit_s": 10, "classes": [], "cells": []})
+                                             "output": "records", "time_limit_s": 10, "classes": [], "cells": []})
 
     def test_log(self):
         run = self.api.post("/api/v1/jobs", self.job())["runs"][0]["id"]

@@ -241,11 +241,12 @@ bool entry_cell(const struct entry *e, struct attempt_result *out)
 	const json_t *record = json_object_get(e->event, "record");
 	const char *cell = text_of(record, "cell"), *word = text_of(record, "verdict");
 	const char *kind = text_of(record, "kind"), *class = text_of(record, "class");
+	const char *reason = text_of(record, "reason");
 	enum verdict verdict;
 
 	if (!cell || !*cell || strlen(cell) > 256 || !word || !verdict_parse(word, &verdict) ||
 	    verdict == VERDICT_MISSING || (class && strlen(class) > 64) ||
-	    (kind && !among(kind, kinds, COUNT(kinds))))
+	    (kind && !among(kind, kinds, COUNT(kinds))) || (reason && strlen(reason) > 64))
 		return false;
 	*out = (struct attempt_result){
 		.test_id = number_of(e->test, "id"),
@@ -254,6 +255,8 @@ bool entry_cell(const struct entry *e, struct attempt_result *out)
 		.cell = cell,
 		.test_kind = kind ? kind : text_of(e->test, "kind"),
 		.verdict = word,
+		.reason = reason,
+		.detail = text_of(record, "detail"),
 		.fault_class = class,
 		.trials = count_of(record, "trials"),
 		.bad = count_of(record, "bad"),

@@ -150,7 +150,7 @@ static json_t *agent_part(struct board *b, struct err *err)
 
 static json_t *tests_part(const json_t *plan)
 {
-	static const char *const keys[] = {"id", "name", "rep", "argv", "time_limit_s"};
+	static const char *const keys[] = {"id", "name", "rep", "argv", "time_limit_s", "output"};
 	json_t *tests = json_array(), *test;
 	size_t i;
 

@@ -12,10 +12,10 @@ static json_t *suite_json(const struct suite *suite)
 		const struct suite_test *t = &suite->tests[i];
 
 		(void)json_array_append_new(
-			tests, json_pack("{s:s, s:s, s:s, s:I, s:O, s:O}", "name", t->name,
-		                         "description", t->description, "kind", t->kind,
-		                         "time_limit_s", (json_int_t)t->time_limit_s, "classes",
-		                         t->classes, "cells", t->cells));
+			tests, json_pack("{s:s, s:s, s:s, s:s, s:I, s:O, s:O}", "name", t->name,
+		                         "description", t->description, "kind", t->kind, "output",
+		                         t->output, "time_limit_s", (json_int_t)t->time_limit_s,
+		                         "classes", t->classes, "cells", t->cells));
 	}
 	for (size_t i = 0; i < suite->known_count; i++) {
 		const struct suite_known *k = &suite->known[i];

@@ -40,14 +40,16 @@ static json_t *plan_tests(const struct maker *m, const bool *taken)
 	for (int64_t rep = 1; rep <= m->s->repetitions; rep++) {
 		for (size_t k = 0; k < suite->tests_count; k++) {
 			const struct suite_test *t = &suite->tests[k];
+			bool ktap = strcmp(t->output, "ktap") == 0;
 
 			if (!taken[k])
 				continue;
 			(void)json_array_append_new(
-				tests, json_pack("{s:I, s:s, s:I, s:s, s:I, s:O}", "id", id, "name",
-			                         t->name, "rep", (json_int_t)rep, "kind", t->kind,
-			                         "time_limit_s", (json_int_t)t->time_limit_s,
-			                         "argv", t->argv));
+				tests,
+				json_pack("{s:I, s:s, s:I, s:s, s:I, s:O, s:s*}", "id", id, "name",
+			                  t->name, "rep", (json_int_t)rep, "kind", t->kind,
+			                  "time_limit_s", (json_int_t)t->time_limit_s, "argv",
+			                  t->argv, "output", ktap ? t->output : NULL));
 			id++;
 		}
 	}

@@ -40,7 +40,7 @@ static void on_record(void *arg, const char *line, size_t len, json_t *record)
 static struct seen feed(const char *data, size_t len, size_t piece, bool records, uint64_t *dropped)
 {
 	struct seen seen = {.room = 1 << 20};
-	struct output_sink sink = {on_text, on_record, &seen};
+	struct output_sink sink = {on_text, on_record, NULL, &seen};
 	struct output *o = malloc(sizeof(*o));
 
 	seen.all = calloc(1, seen.room);

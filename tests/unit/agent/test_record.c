@@ -1,5 +1,7 @@
 #include "agent/record.h"
 
+#include "agent/ktap.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,6 +26,38 @@ static void judge(const char *result, unsigned results, enum stop stop, int stat
 	assert_string_equal(verdict_name(j.verdict), verdict);
 	assert_string_equal(j.reason, reason);
 	json_decref(record);
+}
+
+static void judge_ktap(const struct ktap_outcome *ktap, enum stop stop, int status,
+                       const char *verdict, const char *reason)
+{
+	struct ending end = {.stop = stop, .status = status};
+	struct judgement j = record_judge_ktap(&end, ktap);
+
+	assert_string_equal(verdict_name(j.verdict), verdict);
+	assert_string_equal(j.reason, reason);
+}
+
+static void an_exit_code_makes_ktap_worse(void **state)
+{
+	const struct ktap_outcome pass = {
+		.verdict = VERDICT_PASS, .results = true, .skip = "nodev"};
+	const struct ktap_outcome fail = {.verdict = VERDICT_FAIL, .results = true};
+	const struct ktap_outcome none = {.verdict = VERDICT_ERROR, .reason = "no-results"};
+
+	(void)state;
+	judge_ktap(&pass, STOP_NONE, EXITED(0), "pass", "");
+	judge_ktap(&pass, STOP_NONE, EXITED(2), "pass", "");
+	judge_ktap(&pass, STOP_NONE, EXITED(3), "pass", "");
+	judge_ktap(&pass, STOP_NONE, EXITED(1), "fail", "exit:1");
+	judge_ktap(&pass, STOP_NONE, EXITED(4), "skip", "nodev");
+	judge_ktap(&pass, STOP_NONE, EXITED(127), "error", "exit:127");
+	judge_ktap(&fail, STOP_NONE, EXITED(0), "fail", "");
+	judge_ktap(&fail, STOP_NONE, EXITED(4), "fail", "");
+	judge_ktap(&none, STOP_NONE, EXITED(1), "error", "no-results");
+	judge_ktap(&none, STOP_NONE, EXITED(4), "skip", "");
+	judge_ktap(&fail, STOP_TIMEOUT, EXITED(1), "error", "timeout");
+	judge_ktap(&pass, STOP_NONE, SIGNALED(11), "error", "signal:11");
 }
 
 static void without_a_record_the_exit_code_speaks(void **state)
@@ -112,6 +146,7 @@ static void known_types(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_exit_code_makes_ktap_worse),
 		cmocka_unit_test(without_a_record_the_exit_code_speaks),
 		cmocka_unit_test(the_record_outranks_the_exit_code),
 		cmocka_unit_test(signals_and_stops_outrank_the_record),

@@ -57,6 +57,7 @@ static void test_suites(void **state)
 	if (!suites)
 		fail_msg("%s", err.text);
 	assert_non_null(suite_find(suites, "smoke"));
+	assert_string_equal(suite_find(suites, "kselftest")->tests[0].output, "ktap");
 	suites_free(suites);
 }
 

@@ -70,7 +70,7 @@ static void test_load(void **state)
 	    "{\"name\":\"s\",\"version\":\"2\",\"programs\":[{\"name\":\"s\",\"arch\":\"armel\","
 	    "\"path\":\"prog\"}],\"tests\":[{\"name\":\"one\",\"kind\":\"gap\",\"argv\":[\"s\",\"run\"],"
 	    "\"classes\":[\"vivt\"],\"cells\":[\"u=dirty\"]},{\"name\":\"two\",\"kind\":\"contract\","
-	    "\"time_limit_s\":5,\"argv\":[\"true\"]}]}");
+	    "\"time_limit_s\":5,\"output\":\"ktap\",\"argv\":[\"true\"]}]}");
 	put(p, "a.json",
 	    "{\"name\":\"a\",\"version\":\"1\",\"tests\":[{\"name\":\"t\",\"kind\":\"info\",\"argv\":[\"x\"]}]}");
 	suites = suites_load(p->dir, &err);
@@ -86,6 +86,8 @@ static void test_load(void **state)
 	assert_string_equal(json_string_value(json_array_get(s->tests[0].cells, 0)), "u=dirty");
 	assert_int_equal(json_array_size(s->tests[1].classes), 0);
 	assert_int_equal(s->tests[1].time_limit_s, 5);
+	assert_string_equal(s->tests[0].output, "records");
+	assert_string_equal(s->tests[1].output, "ktap");
 	assert_int_equal(s->programs_count, 1);
 	assert_int_equal(s->programs[0].size, 3);
 	assert_string_equal(s->programs[0].sha256,
@@ -117,6 +119,7 @@ static void test_refused(void **state)
 		{SUITE(TEST(",\"cells\":[1]")), "/tests/0/cells/0: must be a string"},
 		{SUITE(TEST(",\"classes\":[\"vvt\"]")), "no such cache class 'vvt'"},
 		{SUITE(TEST(",\"time_limit_s\":0")), "/tests/0/time_limit_s: must be 1 to 3600"},
+		{SUITE(TEST(",\"output\":\"tap\"")), "output 'tap': it is records or ktap"},
 		{SUITE(TEST(",\"colour\":1")), "/tests/0/colour: unknown field"},
 		{SUITE("{\"name\":\"t\",\"kind\":\"promise\",\"argv\":[\"x\"]}"),
 	         "kind 'promise': it is contract, gap or info"},
