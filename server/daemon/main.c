@@ -90,10 +90,17 @@ static void jobs_are_there(void *arg)
 	farm_kick(arg);
 }
 
+static struct world_config world_of(const struct parts *p)
+{
+	return (struct world_config){.suites = p->suites,
+	                             .kernels = provisions_kernels(p->provisions),
+	                             .controls = provisions_controls(p->provisions)};
+}
+
 static int nightly_start(struct parts *p, struct err *err)
 {
 	const struct nightly_config config = {
-		.store = p->store, .suites = p->suites, .kick = jobs_are_there, .arg = p->farm};
+		.store = p->store, .world = world_of(p), .kick = jobs_are_there, .arg = p->farm};
 
 	p->nightly = nightly_open(&config, err);
 	return p->nightly ? 0 : -1;

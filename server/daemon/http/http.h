@@ -103,6 +103,10 @@ struct http_route {
 
 /* --- the request --- */
 
+/* What planning needs of the server's configuration. */
+struct world_config;
+struct world_config http_world(const struct http_req *req);
+
 /* Header or query parameter (decoded, valid UTF-8, no NUL), or NULL. */
 const char *http_header(struct http_req *req, const char *name);
 const char *http_query(struct http_req *req, const char *name);

@@ -6,6 +6,7 @@
 #include "common/scoped.h"
 #include "common/timeus.h"
 #include "common/xalloc.h"
+#include "server/daemon/store/world.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -140,6 +141,13 @@ void http_query_int(struct http_req *req, const char *name, int64_t min, int64_t
 		            max);
 	else
 		*value = number;
+}
+
+struct world_config http_world(const struct http_req *req)
+{
+	return (struct world_config){.suites = req->ctx->suites,
+	                             .kernels = req->ctx->kernels,
+	                             .controls = req->ctx->controls};
 }
 
 const char *http_query_word(struct http_req *req, const char *name, const char *words,

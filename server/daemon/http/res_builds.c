@@ -167,9 +167,7 @@ static void making_free(void *data)
 
 static int make_prepare(struct http_req *req, struct err *err)
 {
-	const struct world_config config = {.suites = req->ctx->suites,
-	                                    .kernels = req->ctx->kernels,
-	                                    .controls = req->ctx->controls};
+	const struct world_config config = http_world(req);
 	struct making *m = xcalloc(1, sizeof(*m));
 	struct db *db = store_read_begin(req->ctx->store);
 	int rc = -1;

@@ -38,9 +38,7 @@ static void planned_free(void *data)
 static int plan_body(struct http_req *req, struct planned *p, struct err *err)
 {
 	struct db *db = store_read_begin(req->ctx->store);
-	const struct world_config config = {.suites = req->ctx->suites,
-	                                    .kernels = req->ctx->kernels,
-	                                    .controls = req->ctx->controls};
+	const struct world_config config = http_world(req);
 	struct submission submission;
 	int rc = -1;
 

@@ -9,6 +9,7 @@
 #include "server/daemon/nightly/step.h"
 #include "server/daemon/store/job_make.h"
 #include "server/daemon/store/schedules.h"
+#include "server/daemon/store/world.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -58,6 +59,7 @@ static void complain_below(const struct jx_errors *job, struct jx_errors *errors
 static int job_check(struct http_req *req, struct made *m, struct err *err)
 {
 	SCOPED_JSON doc = json_deep_copy(m->schedule.job);
+	const struct world_config world = http_world(req);
 	struct jx_errors errors = {0};
 	int rc;
 
@@ -65,7 +67,7 @@ static int job_check(struct http_req *req, struct made *m, struct err *err)
 		return 0;
 	rc = job_latest(req->db, doc, &errors, err);
 	if (rc == 0 && jx_ok(&errors))
-		rc = job_make(req->db, req->ctx->suites, doc, req->now_us, NULL, &errors, err);
+		rc = job_make(req->db, &world, doc, req->now_us, NULL, &errors, err);
 	complain_below(&errors, &m->errors);
 	jx_errors_release(&errors);
 	return rc;
@@ -180,6 +182,7 @@ static int run_reply(struct http_req *req, const struct schedules_row *row,
 
 static int schedule_run_post(struct http_req *req, struct err *err)
 {
+	const struct world_config world = http_world(req);
 	struct jx_errors errors = {0};
 	struct schedules_row row;
 	int64_t job;
@@ -187,7 +190,7 @@ static int schedule_run_post(struct http_req *req, struct err *err)
 
 	if (schedules_load(req->db, 0, req->param[0], &row, err) < 0)
 		return -1;
-	rc = nightly_run_now(req->db, req->ctx->suites, &row, req->now_us, &job, &errors, err);
+	rc = nightly_run_now(req->db, &world, &row, req->now_us, &job, &errors, err);
 	if (rc == 0)
 		rc = run_reply(req, &row, &errors, err);
 	jx_errors_release(&errors);

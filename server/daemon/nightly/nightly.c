@@ -65,7 +65,7 @@ static void *nightly_main(void *arg)
 		struct nightly_outlook outlook;
 		struct err err;
 		int64_t now = time_wall_us();
-		int rc = nightly_step(n->config.store, n->config.suites, now, &outlook, &err);
+		int rc = nightly_step(n->config.store, &n->config.world, now, &outlook, &err);
 
 		if (rc < 0)
 			log_error("schedules: %s", err.text);

@@ -1,17 +1,18 @@
 /* nightly.h - the thread of cohortd that submits by the clock, makes the digest and the deliveries of webhooks. What it
  * decides is in step.h and report/; this only waits for the right moment, also when the clock is set. */
 #pragma once
+#include "server/daemon/store/world.h"
+
 #include <stdbool.h>
 
 struct err;
 struct nightly; /* opaque */
 struct report;
 struct store;
-struct suites;
 
 struct nightly_config {
 	struct store *store; /* borrowed, as all are */
-	struct suites *suites;
+	struct world_config world;
 	struct report *report;   /* NULL: nothing goes out */
 	void (*kick)(void *arg); /* there are new jobs */
 	void *arg;

@@ -18,7 +18,7 @@
 
 /* One schedule in a write transaction. */
 struct deciding {
-	const struct suites *suites;
+	const struct world_config *world;
 	int64_t id, now;
 	bool submitted;
 	/* of the transaction */
@@ -50,7 +50,7 @@ static json_t *document_of(const struct schedules_row *row, int64_t instant, int
 	return doc;
 }
 
-static int submit(struct db *db, const struct suites *suites, const struct schedules_row *row,
+static int submit(struct db *db, const struct world_config *world, const struct schedules_row *row,
                   int64_t instant, int64_t now, int64_t *job, struct jx_errors *errors,
                   struct err *err)
 {
@@ -59,7 +59,7 @@ static int submit(struct db *db, const struct suites *suites, const struct sched
 	*job = 0;
 	if (job_latest(db, doc, errors, err) < 0)
 		return -1;
-	return jx_ok(errors) ? job_make(db, suites, doc, now, job, errors, err) : 0;
+	return jx_ok(errors) ? job_make(db, world, doc, now, job, errors, err) : 0;
 }
 
 /* ---- Outcomes ---- */
@@ -100,7 +100,7 @@ static int instant_submit(struct deciding *d, int64_t instant, bool waited, stru
 	struct schedules_run run;
 	struct err complaint = {0};
 	int64_t job;
-	int rc = submit(d->db, d->suites, &d->row, instant, d->now, &job, &errors, err);
+	int rc = submit(d->db, d->world, &d->row, instant, d->now, &job, &errors, err);
 
 	if (rc == 0) {
 		(void)jx_errors_to_err(&errors, &complaint);
@@ -313,7 +313,7 @@ static int one(struct store *store, struct deciding *d, struct nightly_outlook *
 	return rc;
 }
 
-int nightly_step(struct store *store, const struct suites *suites, int64_t now_us,
+int nightly_step(struct store *store, const struct world_config *world, int64_t now_us,
                  struct nightly_outlook *outlook, struct err *err)
 {
 	struct db *db = store_read_begin(store);
@@ -326,7 +326,7 @@ int nightly_step(struct store *store, const struct suites *suites, int64_t now_u
 	*outlook = (struct nightly_outlook){.due = INT64_MAX};
 	json_array_foreach(ids, i, id)
 	{
-		struct deciding d = {.suites = suites, .id = json_integer_value(id), .now = now_us};
+		struct deciding d = {.world = world, .id = json_integer_value(id), .now = now_us};
 		struct err why = {0};
 
 		/* One that cannot be read must not hold up the others. */
@@ -339,12 +339,13 @@ int nightly_step(struct store *store, const struct suites *suites, int64_t now_u
 
 /* ---- By hand ---- */
 
-int nightly_run_now(struct db *db, const struct suites *suites, const struct schedules_row *row,
-                    int64_t now_us, int64_t *job, struct jx_errors *errors, struct err *err)
+int nightly_run_now(struct db *db, const struct world_config *world,
+                    const struct schedules_row *row, int64_t now_us, int64_t *job,
+                    struct jx_errors *errors, struct err *err)
 {
 	struct schedules_run run = outcome(now_us, "submitted", "by hand", 0);
 
-	if (submit(db, suites, row, now_us, now_us, job, errors, err) < 0)
+	if (submit(db, world, row, now_us, now_us, job, errors, err) < 0)
 		return -1;
 	run.job = *job;
 	return *job ? schedules_run_add(db, row, &run, now_us, NULL, err) : 0;

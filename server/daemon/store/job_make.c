@@ -115,10 +115,10 @@ int job_latest(struct db *db, json_t *doc, struct jx_errors *errors, struct err 
 
 /* ---- The job ---- */
 
-int job_make(struct db *db, const struct suites *suites, json_t *doc, int64_t now_us, int64_t *job,
-             struct jx_errors *errors, struct err *err)
+int job_make(struct db *db, const struct world_config *config, json_t *doc, int64_t now_us,
+             int64_t *job, struct jx_errors *errors, struct err *err)
 {
-	struct world *world = world_load(db, suites, err);
+	struct world *world = world_load(db, config, err);
 	struct submission submission;
 	struct plan *plan;
 	int rc;

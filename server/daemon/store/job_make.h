@@ -7,12 +7,12 @@
 struct db;
 struct err;
 struct jx_errors;
-struct suites;
+struct world_config;
 
 /* Plan doc and store its job. Complaints go to *errors, and then nothing is stored. *job gets the id (0 with
  * complaints); job NULL: only see whether it could be made. 0, or -1 with *err. */
-int job_make(struct db *db, const struct suites *suites, json_t *doc, int64_t now_us, int64_t *job,
-             struct jx_errors *errors, struct err *err);
+int job_make(struct db *db, const struct world_config *config, json_t *doc, int64_t now_us,
+             int64_t *job, struct jx_errors *errors, struct err *err);
 
 /* Put the names of builds in the place of "latest:SERIES" and "latest:SERIES/PATTERN" (docs/NIGHTLY.md). Columns that
  * such a reference stands for are labelled by it where doc has no labels, so that they have one name every night.
