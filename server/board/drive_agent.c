@@ -37,7 +37,10 @@ bool agent_run(struct drive *d)
 	SCOPED_JSON doc = request_for_leg(&r->request, &leg);
 	SCOPED_STR text = jx_text(doc);
 	SCOPED_STR agent = prepare_agent(&d->prepare, &r->request);
-	SCOPED_STR command = xasprintf("exec %s run --root %s --follow", agent, d->board->root);
+	/* On a disk that a build filled there is no room for a journal but what kbuild kept back. */
+	SCOPED_STR reserve = xasprintf("rm -f %s/build/reserve; ", d->board->root);
+	SCOPED_STR command = xasprintf("%sexec %s run --root %s --follow",
+	                               r->request.builds ? reserve : "", agent, d->board->root);
 
 	if (d->retry.at_us != 0)
 		return false;
