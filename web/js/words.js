@@ -110,6 +110,7 @@ export const WRITER = {U: "user", K: "kernel or device", C: "cipher", P: "poison
 
 export const KIND = {
 	qemu: "QEMU: one copy of memory, no caches", emulated: "emulated caches", physical: "physical board", host: "host, tests the farm only",
+	builder: "builder, makes kernels",
 };
 
 export const STAGE = {
@@ -126,6 +127,6 @@ export const FAULT = {
 	"wrong-cache-class": "the kernel reports another cache class than the board's record",
 	"agent-failed": "the agent could not start", "agent-died": "the agent died", "agent-protocol": "the agent's journal makes no sense",
 	"board-lost": "the board went silent", "power-lost": "the board is without power",
-	"run-timeout": "the run took too long", "lease-lost": "the lease was lost", "worker-died": "the board's process died",
+	"collect-failed": "a file of the build is not what the builder said", "run-timeout": "the run took too long", "lease-lost": "the lease was lost", "worker-died": "the board's process died",
 	"no-board": "no fitting board came free in time", internal: "the farm itself failed",
 };
