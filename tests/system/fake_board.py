@@ -9,6 +9,7 @@ What it does stands as JSON in the board file's `notes`:
   fault        {"ATTEMPT": CODE}: that attempt ends with a fault behind its first test
   exit_at_run  true: dies of each `run`
   die          probability of dying behind each journal line
+  fails        {"PART OF A BUILD'S NAME": {"TEST": probability}}: tests that fail on that kernel
   order        path of a file that gets a line RUN for each `accepted`
 """
 
@@ -110,6 +111,7 @@ class Fake:
         assert (request["run"], request["attempt"], request["fence"]) == (self.run, self.attempt, self.fence), request
         assert request["board"] == self.file["name"] and request["agent"]["sha256"], request
         self.tests = request["tests"]
+        self.build = request["build"]["name"]
         self.cancelled = False
         self.replay(os.path.join(op["dir"], "journal.ndjson"))
         self.steps = self.attempt_steps()
@@ -122,6 +124,10 @@ class Fake:
     def op_release(self, op):
         with open(os.path.join(self.state, "released"), "a", encoding="ascii") as file:
             file.write(f"{op['run']}.{op['attempt']}\n")
+
+    def fails(self, test):
+        rates = [rates.get(test, 0) for part, rates in self.how.get("fails", {}).items() if part in self.build]
+        return self.random.random() < max(rates, default=0)
 
     # ---- An attempt, step by step; yields how long the next step takes ----
     def test_lines(self, test):
@@ -137,7 +143,7 @@ class Fake:
                                                    "unit": "ns", "mad": 3, "samples": [4711, 4708, 4720]})
             self.put("test-record", **ids, record={"type": "cell", "cell": "b", "verdict": "who knows"})
             self.put("kernel-warning", **ids, kind="warning", text="WARNING: CPU: 0 at mm/fake.c")
-        verdict = "fail" if test["name"] == "t-bad" else "pass"
+        verdict = "fail" if test["name"] == "t-bad" or self.fails(test["name"]) else "pass"
         self.put("test-finished", **ids, name=test["name"], rep=test["rep"], verdict=verdict, reason=None,
                  detail="x" * 10000 if test["name"] == "t-bad" else "", trials=6, bad=0, duration_us=5, exit_code=0)
         self.finished.add(test["id"])
