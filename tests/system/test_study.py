@@ -200,5 +200,199 @@ class Path(Case):
             self.assertEqual([r["column"] for r in runs if r["round"] == 2], columns)
 
 
+class Bad(Case):
+    """Kernels that are not to be had."""
+
+    def test_failures(self):
+        """A patch that does not apply and one that does not compile end their own column, with the words of the tool."""
+        broken = ("mm: no C", {"mm.c": [("return 2;", "return 2")]})
+        good = ("mm: one is more", {"mm.c": [("return 1", "return 11")]})
+        self.add_series("flush", self.tree.series(broken), self.tree.series(good))
+        other = self.tree.series(("mm: one is most", {"mm.c": [("return 1", "return 111")]}),
+                                 ("mm: less", {"mm.c": [("return 111", "return 0")]}))
+        self.add_series("torn", other[1:])
+        job = self.farm.wait_job(self.api.post("/api/v1/jobs", self.study(boards={"cache": ["vivt"]}, rounds=2))["id"])
+        self.assertEqual((job["state"], job["complete"]), ("done", False))
+        states = {b["column"]: b for b in job["builds"]}
+        self.assertEqual([states[i]["state"] for i in range(3)], ["complete", "failed", "complete"])
+        failure = states[1]["failure"]
+        self.assertEqual((failure["step"], failure["file"], failure["farm"]), ("make", "mm.c", False), failure)
+        self.assertIn("error: ", failure["text"])
+        for run in job["runs"]:
+            want = ("failed", "build-failed", 3) if run["column"] == 1 else ("done", None, 3)
+            self.assertEqual((run["state"], (run["fault"] or {}).get("code"), run["arrived"] or run["verdicts"].get("missing")), want)
+            if run["column"] == 1:
+                self.assertEqual((run["attempt"], run["fault"]["stage"]), (0, "make"))
+        torn = self.farm.wait_job(self.api.post("/api/v1/jobs", self.study(series="torn", boards={"cache": ["vivt"]}))["id"])
+        failure = {b["column"]: b for b in torn["builds"]}[1]["failure"]
+        self.assertEqual((failure["step"], failure["patch"], failure["farm"]), ("apply", 1, False), failure)
+        # What is known to be wrong is not tried again; what is there is not made again.
+        runs = len(self.api.get("/api/v1/runs?limit=500")["items"])
+        again = self.farm.wait_job(self.api.post("/api/v1/jobs", self.study(series="torn", boards={"cache": ["vivt"]}))["id"])
+        self.assertEqual([r["state"] for r in again["runs"]], ["done", "failed"])
+        self.assertEqual(len(self.api.get("/api/v1/runs?limit=500")["items"]), runs + 2)
+
+    def test_refused(self):
+        """All that is wrong at once, and where."""
+        self.flush_series()
+        def complaints(**fields):
+            problem = self.api.post("/api/v1/jobs?dry_run=true", self.study(**fields), status=422)
+            return {(e["pointer"], e["detail"]) for e in problem["errors"]}
+        self.assertEqual(complaints(revisions=["v1", "v7"], controls=["m9"], base={"tree": "linus", "commit": "base"}, flavour="dbg"),
+                         {("/revisions/1", "series 'flush' has no revision \"v7\""), ("/controls/0", "no such control 'm9'"),
+                          ("/base/tree", "no builder has a tree 'linus'; there is: linux"),
+                          ("/flavour", "no flavour 'dbg' for class vivt, which board 'viv' has"),
+                          ("/flavour", "no flavour 'dbg' for class vipt-aliasing, which board 'ali' has")})
+        self.assertEqual(complaints(series="flash"), {("/series", 'no such series "flash"')})
+        self.assertEqual(complaints(base={"tree": "linux"}),
+                         {("/base/commit", "is required: revision v1 does not say what it is based on")})
+        self.assertEqual(complaints(controls=["m1"], tests=["t-one"]),
+                         {("/controls", "'m1' must fail nothing in this study: no such test, class or flavour")})
+        self.assertEqual(complaints(builds=[1], labels=["x"]),
+                         {("/builds", "does not go with series"), ("/labels", "does not go with series"),
+                          ("/builds/0", "no such build 1")})
+        self.assertEqual(complaints(suite="kernel-build", boards={"names": ["bob"]}),
+                         {("/suite", "'kernel-build' makes kernels and tests none"),
+                          ("/boards/names/0", "'bob' makes kernels, it tests none"),
+                          ("/boards", "matches no board; the farm has: ali (vipt-aliasing, emulated), viv (vivt, emulated)")})
+        self.assertEqual(complaints(base={"tree": "linux", "commit": "--exec=x"}), {("/base/commit", "must be a commit, a tag or a branch")})
+
+
+class Life(Case):
+    """Cancelling, adopting, making by hand, dying."""
+
+    def setUp(self):
+        super().setUp()
+        self.hold = os.path.join(self.directory, "hold")
+        self.flush_series()
+
+    def held(self, name, go):
+        """A series whose only revision waits in make until the file go is there."""
+        return self.add_series(name, self.tree.series((f"hold: {name}", {"hold": go + "\n"})))
+
+    def build_of(self, job, column):
+        return next(b for b in self.api.get(f"/api/v1/jobs/{job}")["builds"] if b["column"] == column)
+
+    def wait_build(self, job, column, state):
+        return farm.wait_for(f"build {state}", lambda: (b := self.build_of(job, column))["state"] == state and b)
+
+    def in_make(self, run):
+        farm.wait_for("make runs", lambda: self.api.get(f"/api/v1/runs/{run}")["current_test"] == "make")
+
+    def test_adoption(self):
+        """The job that asked first is cancelled while its kernel is made: it is made for the other one, once."""
+        go = os.path.join(self.directory, "go")
+        self.held("held", go)
+        ask = self.study(series="held", boards={"cache": ["vivt"]})
+        first = self.api.post("/api/v1/jobs", ask)["id"]
+        second = self.api.post("/api/v1/jobs", ask)["id"]
+        build = self.wait_build(second, 1, "building")
+        self.in_make(build["run"])
+        self.assertEqual(self.api.get(f"/api/v1/runs/{build['run']}")["job"], first)
+        self.api.post(f"/api/v1/jobs/{first}/cancel", {}, status=200)
+        self.assertEqual(self.farm.wait_job(first)["state"], "cancelled")
+        self.assertEqual(self.api.get(f"/api/v1/runs/{build['run']}")["job"], second)
+        builder.put(go, "")
+        done = self.farm.wait_job(second)
+        self.assertEqual((done["state"], done["complete"]), ("done", True))
+        run = self.api.get(f"/api/v1/runs/{build['run']}")
+        self.assertEqual((run["state"], run["attempt"], run["id"]), ("done", 1, self.build_of(second, 1)["run"]))
+
+    def test_cancel(self):
+        """Nobody else waits: the kernel is not made, and the next one who asks has it made."""
+        go = os.path.join(self.directory, "go")
+        self.held("held", go)
+        ask = self.study(series="held", boards={"cache": ["vivt"]})
+        first = self.api.post("/api/v1/jobs", ask)["id"]
+        self.in_make(self.wait_build(first, 1, "building")["run"])
+        self.api.post(f"/api/v1/jobs/{first}/cancel", {}, status=200)
+        job = self.farm.wait_job(first)
+        self.assertEqual({r["state"] for r in job["runs"]} - {"done"}, {"cancelled"})
+        build = self.build_of(first, 1)
+        self.assertEqual((build["state"], build["failure"]["farm"]), ("failed", True), build)
+        builder.put(go, "")
+        done = self.farm.wait_job(self.api.post("/api/v1/jobs", ask)["id"])
+        self.assertEqual((done["state"], done["complete"]), ("done", True))
+
+    def test_by_hand(self):
+        body = {"tree": "linux", "commit": "base", "series": "flush", "revision": "v2", "patches": 1, "flavour": "v5"}
+        build = self.api.post("/api/v1/builds/make", body)
+        self.assertEqual(build["state"], "waiting")
+        self.assertEqual(self.api.post("/api/v1/builds/make", body, status=200)["id"], build["id"])
+        made = farm.wait_for("build", lambda: (b := self.api.get(f"/api/v1/builds/{build['id']}"))["state"] == "complete" and b)
+        self.assertEqual((made["series"], made["revision"], len(made["recipe"]["patches"])), ("flush", "v2", 1))
+        self.assertEqual([b["id"] for b in self.api.get("/api/v1/builds?state=complete&series=flush")["items"]], [build["id"]])
+        job = self.api.get("/api/v1/jobs")["items"][0]
+        farm.wait_for("job", lambda: self.api.get(f"/api/v1/jobs/{job['id']}")["complete"])
+        # A study with each commit finds it there.
+        plan = self.api.post("/api/v1/jobs", self.study(commits=True, boards={"cache": ["vivt"]}))
+        self.assertEqual(plan["labels"], ["base", "v1", "v2.1", "v2"])
+        self.assertIn(build["id"], [b["id"] for b in plan["builds"] if b["state"] == "complete"])
+        self.assertTrue(self.farm.wait_job(plan["id"])["complete"])
+        problem = self.api.post("/api/v1/builds/make", {"series": "flush", "revision": "v2", "patches": 3, "flavour": "v9"}, status=422)
+        self.assertEqual({e["pointer"] for e in problem["errors"]}, {"/commit", "/patches", "/flavour"})
+
+    def test_killed(self):
+        """kill -9 of cohortd and of the builder's cohort-board again and again: each kernel is made, none twice in the store."""
+        rng = random.Random(SEED)
+        print(f"COHORT_SEED={SEED}", file=sys.stderr)
+        self.notes["test_ms"] = 5
+        job = self.api.post("/api/v1/jobs", self.study(rounds=3))["id"]
+        for _ in range(12):
+            until = time.monotonic() + rng.uniform(0.05, 1.2)
+            farm.wait_for("its time", lambda until=until: time.monotonic() > until)
+            if rng.random() < 0.5:
+                for pid in self.farm.board_processes():
+                    if b"bob.json" in b" ".join(farm.command_of(pid)):
+                        os.kill(pid, 9)
+            else:
+                self.farm.kill()
+                self.api = self.farm.start()
+        done = self.farm.wait_job(job)
+        self.assertEqual((done["state"], done["complete"], done["arrived"]), ("done", True, done["planned"]), done)
+        for item in done["builds"]:
+            build = self.api.get(f"/api/v1/builds/{item['id']}")
+            self.assertEqual(build["state"], "complete")
+            for file in build["files"].values():
+                path = os.path.join(self.farm.state, "files", file["sha256"][:2], file["sha256"])
+                self.assertEqual(builder.sha256(path), file["sha256"])
+        made = [r for r in self.api.get(f"/api/v1/runs?job={job}&limit=500")["items"] if r["purpose"] == "build"]
+        self.assertEqual(len({r["build"]["id"] for r in made}), len(made))
+        self.assertEqual({r["attempt"] for r in made}, {1})
+
+
+class Rounds(Case):
+    """Until it is decided."""
+
+    def boards(self):
+        self.notes = {"fails": {"base": {"t-one": 0.5, "t-two": 1}, "flush-v1": {"t-one": 0.5}}}
+        return [self.builder("bob"), self.board("viv", "vivt")]
+
+    def test_until_decided(self):
+        self.flush_series()
+        job = self.api.post("/api/v1/jobs", self.study(boards={"cache": ["vivt"]}, rounds=4,
+                                                       until={"decided": True, "max_rounds": 40}))
+        self.assertTrue(job["deciding"])
+        job = self.farm.wait_job(job["id"])
+        self.assertEqual((job["deciding"], job["complete"]), (False, True))
+        self.assertLessEqual(job["round"], 40)
+        told = {}
+        for result in self.api.all_results(f"job={job['id']}"):
+            if result["cell"] is None:
+                told.setdefault((result["test"], result["column"]), []).append(result["verdict"])
+        # t-three passes everywhere, t-two fails always on base and never later: four rounds are enough for them.
+        self.assertEqual({len(told["t-three", c]) for c in range(3)}, {4})
+        self.assertEqual({len(told["t-two", c]) for c in range(3)}, {4})
+        base, clean = told["t-one", 0], told["t-one", 2]
+        self.assertEqual(clean, ["pass"] * len(clean))
+        bad = base.count("fail") / len(base)
+        self.assertGreaterEqual(job["round"] == 40 or (1 - bad) ** len(clean) <= 0.05 or bad == 0, True, (base, clean))
+        # Columns that are decided get no more rounds; base is in each.
+        last = [r["column"] for r in job["runs"] if r["round"] == job["round"]]
+        self.assertEqual(last[0], 0)
+        for column, rounds in ((c, [r["round"] for r in job["runs"] if r["column"] == c]) for c in range(3)):
+            self.assertEqual(rounds, sorted(set(rounds)), column)
+
+
 if __name__ == "__main__":
     unittest.main()

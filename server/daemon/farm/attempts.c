@@ -264,6 +264,7 @@ void schedule_pass(struct farm *farm)
 	}
 	if (g.count == 0 && g.late_count == 0)
 		return;
+	farm->decide |= g.late_count > 0;
 	farm->again = true;
 	if (store_write(farm->config.store, grants_write, &g, &err) < 0) {
 		grants_failed(farm, &g, &err);

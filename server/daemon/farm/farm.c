@@ -22,6 +22,7 @@ static void farm_look(struct farm *farm)
 	struct err err;
 
 	farm->look = false;
+	farm->decide = true;
 	if (boards_look(farm, &err) == 0 && runs_look(farm, &err) == 0)
 		return;
 	log_error("the farm: %s", err.text);
@@ -54,6 +55,8 @@ static void farm_round(struct farm *farm)
 	farm->retry_at = 0;
 	if (ingest_pass(farm))
 		farm->again = true;
+	if (farm->decide && farm->retry_at == 0)
+		decide_pass(farm);
 	if (farm->retry_at == 0)
 		schedule_pass(farm);
 }
@@ -182,6 +185,7 @@ static void farm_free(struct farm *farm)
 	schedule_free(farm->schedule);
 	table_release(&farm->boards_by_id);
 	agents_release(&farm->agents);
+	json_decref(farm->closed);
 	free(farm->boards);
 	free(farm->seat_board);
 	free(farm->buf);
@@ -214,6 +218,8 @@ struct farm *farm_open(const struct farm_config *config, struct err *err)
 
 	farm->config = *config;
 	farm->schedule = schedule_new();
+	farm->closed = json_object();
+	farm->decide = true;
 	farm->buf = xcalloc(1, FOLLOW_ROUND);
 	farm->epoll = epoll_create1(EPOLL_CLOEXEC);
 	farm->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -79,6 +79,8 @@ struct farm {
 	pthread_t thread;
 	_Atomic bool stop;
 	bool look, reload;  /* kicked; take all queued runs again */
+	bool decide;        /* runs ended: jobs may want another round */
+	json_t *closed;     /* owned: slots that want none (store/rounds.h) */
 	bool again;         /* the next round does not wait */
 	int64_t retry_at;   /* monotonic; 0: nothing failed */
 	int64_t mono, wall; /* this round's time */
@@ -111,6 +113,9 @@ void attempt_free(struct attempt *a);
 int runs_look(struct farm *farm, struct err *err);
 void run_requeue(struct farm *farm, int64_t run);
 void build_ended(struct farm *farm, int64_t build); /* queue what may have waited for it */
+
+/* decide.c: the next rounds of jobs that go on until they are decided */
+void decide_pass(struct farm *farm);
 
 /* made_files.c: what a builder left behind in the attempt's directory. files_take() brings the pending entries' files into
  * the store's directory; one that is not what it was said to be breaks the attempt. -1: the disk refused, try again. */

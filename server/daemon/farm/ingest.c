@@ -334,6 +334,7 @@ static void attempt_done(struct brought *in)
 	if (!in->good && !a->follow.ended)
 		process_send(b, "cancel", &a->follow.ref, NULL); /* it does not know of its end */
 	process_send(b, "release", &a->follow.ref, NULL);
+	b->farm->decide = true;
 	if (a->follow.ref.builds) {
 		files_drop(a->dir);
 		build_ended(b->farm, a->follow.ref.build);

@@ -38,8 +38,9 @@ static json_t *all_trees(const struct plan_world *world)
 	return all;
 }
 
-static void complain_about_tree(struct maker *m, const char *pointer, json_t *all)
+static void complain_about_tree(struct maker *m, json_t *all)
 {
+	SCOPED_STR pointer = xasprintf("%s/tree", m->base_at);
 	char there[300] = "";
 	size_t used = 0;
 	const char *name;
@@ -121,7 +122,7 @@ static void plan_steps(struct maker *m, const struct suite *suite)
 	m->plan->build_planned = suite->tests_count;
 }
 
-void builders_choose(struct maker *m, const char *pointer)
+void builders_choose(struct maker *m)
 {
 	const struct suite *suite = suite_find(m->world->suites, PLAN_BUILD_SUITE);
 	SCOPED_JSON all = all_trees(m->world);
@@ -137,7 +138,7 @@ void builders_choose(struct maker *m, const char *pointer)
 		m->tree = m->plan->tree = xstrdup(json_object_iter_key(json_object_iter(all)));
 	choose_boards(m, suite);
 	if (json_array_size(m->plan->builders) == 0)
-		complain_about_tree(m, pointer, all);
+		complain_about_tree(m, all);
 	else if (suite)
 		plan_steps(m, suite);
 }
@@ -268,7 +269,7 @@ struct plan *plan_make_build(json_t *doc, const struct plan_world *world, struct
 	struct by_hand ask = {.patches = -1};
 	struct submission s = {.max_attempts = 3, .ttl_s = 86400, .rounds = 1};
 	struct plan *plan = xcalloc(1, sizeof(*plan));
-	struct maker m = {.plan = plan, .s = &s, .world = world, .errors = errors};
+	struct maker m = {.plan = plan, .s = &s, .world = world, .errors = errors, .base_at = ""};
 	const struct flavour *flavour;
 
 	by_hand_read(doc, &ask, errors);

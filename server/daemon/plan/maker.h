@@ -27,6 +27,7 @@ struct maker {
 	size_t columns_count;
 	const struct plan_series *series; /* NULL: not found */
 	const char *tree, *commit;        /* of the base; NULL: not known */
+	const char *base_at;              /* where the request says so: "/base", or "" */
 };
 
 /* study.c: find the columns, give a round of a slot its runs, and say what the columns are. */
@@ -36,7 +37,7 @@ void study_end(struct maker *m);
 void columns_free(struct maker *m);
 
 /* make_build.c: the boards and the tests that make kernels of m->tree, into the plan. */
-void builders_choose(struct maker *m, const char *pointer);
+void builders_choose(struct maker *m);
 /* The plan's recipe for column in flavour; made when it is not there yet. Returns its index. */
 size_t recipe_want(struct maker *m, size_t column, const struct flavour *flavour);
 

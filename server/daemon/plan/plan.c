@@ -369,7 +369,8 @@ struct plan *plan_make(const struct submission *s, const struct plan_world *worl
                        struct jx_errors *errors)
 {
 	struct plan *plan = xcalloc(1, sizeof(*plan));
-	struct maker m = {.plan = plan, .s = s, .world = world, .errors = errors};
+	struct maker m = {
+		.plan = plan, .s = s, .world = world, .errors = errors, .base_at = "/base"};
 	struct slots slots = {0};
 
 	plan->submission = *s;

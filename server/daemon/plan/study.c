@@ -122,6 +122,7 @@ static void add_controls(struct maker *m)
 /* The base that the revisions name themselves, when they name one and the same. */
 static const char *common_base(struct maker *m)
 {
+	SCOPED_STR at = xasprintf("%s/commit", m->base_at);
 	const char *commit = NULL;
 
 	for (size_t i = 0; i < m->columns_count; i++) {
@@ -130,11 +131,11 @@ static const char *common_base(struct maker *m)
 		if (!r)
 			continue;
 		if (!r->base_commit)
-			jx_complain(m->errors, "/base/commit",
+			jx_complain(m->errors, at,
 			            "is required: revision %s does not say what it is based on",
 			            r->label);
 		else if (commit && strcmp(commit, r->base_commit) != 0)
-			jx_complain(m->errors, "/base/commit",
+			jx_complain(m->errors, at,
 			            "is required: the revisions have different bases");
 		else
 			commit = r->base_commit;
@@ -165,7 +166,7 @@ void study_begin(struct maker *m)
 			m->commit = common_base(m);
 	}
 	add_controls(m);
-	builders_choose(m, "/base/tree");
+	builders_choose(m);
 }
 
 /* --- a slot --- */

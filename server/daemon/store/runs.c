@@ -101,7 +101,7 @@ static int job_has(struct db *db, int64_t job, const char *sql, struct err *err)
 }
 
 /* A run of the job changed its state, so not all of them are queued any more. */
-static int job_derive(struct db *db, int64_t job, int64_t now, struct err *err)
+int store_job_derive(struct db *db, int64_t job, int64_t now, struct err *err)
 {
 	const char *state = "running";
 	int64_t changed;
@@ -128,6 +128,17 @@ static int job_derive(struct db *db, int64_t job, int64_t now, struct err *err)
 	            "isi", job, state, now) < 0)
 		return -1;
 	return changed ? job_event(db, job, state, now, err) : 0;
+}
+
+int store_job_tell(struct db *db, int64_t job, int64_t now, struct err *err)
+{
+	sqlite3_stmt *stmt = db_query(db, "SELECT state FROM job WHERE id = $1", "i", job);
+	SCOPED_STR state = NULL;
+
+	if (db_step(db, stmt, err) < 1)
+		return -1;
+	state = xstrdup(db_text(stmt, 0));
+	return job_event(db, job, state, now, err);
 }
 
 /* ---- Changes ---- */
@@ -210,7 +221,7 @@ int store_run_apply(struct db *db, int64_t run, const struct run_change *change,
 		return -1;
 	if (state)
 		*state = l.state;
-	return *applied ? job_derive(db, l.job, change->event.now, err) : 0;
+	return *applied ? store_job_derive(db, l.job, change->event.now, err) : 0;
 }
 
 int store_run_cancel(struct db *db, int64_t run, int64_t now, struct err *err)
@@ -278,7 +289,7 @@ int store_job_cancel(struct db *db, int64_t job, int64_t now, struct err *err)
 	    job_cancel_runs(db, job, "test", now, err) < 0 ||
 	    job_cancel_runs(db, job, "build", now, err) < 0)
 		return -1;
-	return job_derive(db, job, now, err);
+	return store_job_derive(db, job, now, err);
 }
 
 /* ---- Lists for the farm ---- */

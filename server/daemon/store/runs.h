@@ -11,6 +11,10 @@ struct err;
 int store_run_cancel(struct db *db, int64_t run, int64_t now, struct err *err);
 int store_job_cancel(struct db *db, int64_t job, int64_t now, struct err *err);
 
+/* The job's state from those of its runs; and telling watchers of it, also when it is as it was. */
+int store_job_derive(struct db *db, int64_t job, int64_t now, struct err *err);
+int store_job_tell(struct db *db, int64_t job, int64_t now, struct err *err);
+
 struct run_change {
 	struct run_event event;
 	const char *board; /* RUN_EV_LEASE */

@@ -1,0 +1,410 @@
+#include "server/daemon/store/rounds.h"
+
+#include "common/err.h"
+#include "common/jx.h"
+#include "common/scoped.h"
+#include "common/xalloc.h"
+#include "server/daemon/compare/open.h"
+#include "server/daemon/plan/plan.h"
+#include "server/daemon/store/columns.h"
+#include "server/daemon/store/runs.h"
+#include "server/daemon/store/store.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define SECOND_US INT64_C(1000000)
+
+int rounds_jobs(struct db *db, round_job_fn *fn, void *arg, struct err *err)
+{
+	sqlite3_stmt *s = db_query(db, "SELECT id FROM job WHERE deciding = 1 ORDER BY id", "");
+	int rc;
+
+	while ((rc = db_step(db, s, err)) == 1)
+		if (fn(arg, db_int(s, 0)) < 0)
+			break;
+	return rc < 0 ? -1 : 0;
+}
+
+/* ---- What a slot says ---- */
+
+struct slot_view {
+	struct open_view view;
+	struct open_row *rows; /* owned, with their tests and tallies */
+	size_t room;
+	bool *asked;
+};
+
+static void view_release(struct slot_view *v)
+{
+	for (size_t i = 0; i < v->view.rows_count; i++) {
+		free(v->rows[i].test);
+		free(v->rows[i].tally);
+	}
+	free(v->rows);
+	free(v->asked);
+}
+
+/* The tally of a row that may be a new one: rows come together. */
+static struct open_tally *view_tally(struct slot_view *v, const char *test, bool same,
+                                     size_t column)
+{
+	size_t count = v->view.rows_count;
+
+	if (!same) {
+		if (count == v->room) {
+			v->room = v->room ? v->room * 2 : 64;
+			v->rows = xrealloc(v->rows, v->room * sizeof(*v->rows));
+		}
+		v->rows[count] = (struct open_row){
+			.test = xstrdup(test),
+			.tally = xcalloc(v->view.columns, sizeof(struct open_tally))};
+		v->view.rows = v->rows;
+		count = ++v->view.rows_count;
+	}
+	return &v->rows[count - 1].tally[column];
+}
+
+/* Contract rows of the slot: a pass in which the kernel complained is bad, as in the comparison. */
+static int view_rows(struct db *db, int64_t job, const char *cache, const char *kind,
+                     struct slot_view *v, struct err *err)
+{
+	sqlite3_stmt *s = db_query(
+		db,
+		"SELECT s.test, s.cell, r.col, sum(s.verdict IN ('pass', 'fail')), sum(s.verdict = "
+		"'fail' OR (s.verdict = 'pass' AND s.cell = '' AND EXISTS (SELECT 1 FROM evidence e "
+		"WHERE e.run = s.run AND e.attempt = s.attempt AND e.test_id = s.test_id AND "
+		"e.record LIKE '%\"type\":\"kernel-warning\"%'))) FROM run r JOIN result s ON s.run = "
+		"r.id AND s.attempt = r.attempt WHERE r.job = ?1 AND r.cache = ?2 AND r.kind = ?3 AND "
+		"r.purpose = 'test' AND s.test_kind = 'contract' GROUP BY s.test, s.cell, r.col ORDER "
+		"BY s.test, s.cell, r.col",
+		"iss", job, cache, kind);
+	SCOPED_STR cell = NULL;
+	int rc;
+
+	while ((rc = db_step(db, s, err)) == 1) {
+		const char *test = db_text(s, 0);
+		size_t last = v->view.rows_count - 1, column = (size_t)db_int(s, 2);
+		bool same = cell && strcmp(cell, db_text(s, 1)) == 0 &&
+		            strcmp(v->rows[last].test, test) == 0;
+		struct open_tally *tally;
+
+		if (column >= v->view.columns)
+			continue;
+		tally = view_tally(v, test, same, column);
+		tally->told = (size_t)db_int(s, 3);
+		tally->bad = (size_t)db_int(s, 4);
+		free(cell);
+		cell = xstrdup(db_text(s, 1));
+	}
+	return rc;
+}
+
+/* Columns that ask something: all behind base, but for controls. */
+static int view_columns(struct db *db, int64_t job, struct slot_view *v, struct err *err)
+{
+	sqlite3_stmt *s = db_query(db, "SELECT labels, columns FROM job WHERE id = ?1", "i", job);
+	SCOPED_JSON labels = NULL;
+	SCOPED_JSON columns = NULL;
+
+	if (db_step(db, s, err) < 1)
+		return -1;
+	labels = column_json(s, 0);
+	columns = column_json(s, 1);
+	v->view.columns = json_array_size(labels);
+	v->asked = xcalloc(v->view.columns + 1, sizeof(*v->asked));
+	for (size_t i = 1; i < v->view.columns; i++) {
+		const char *role =
+			json_string_value(json_object_get(json_array_get(columns, i), "role"));
+
+		v->asked[i] = !role || strcmp(role, "control") != 0;
+	}
+	v->view.asked = v->asked;
+	return 0;
+}
+
+/* ---- Deciding ---- */
+
+static json_t *open_columns(const struct slot_view *v, const bool *open)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < v->view.columns; i++)
+		if (open[i])
+			(void)json_array_append_new(list, json_integer((json_int_t)i));
+	return list;
+}
+
+/* Names of tests with an open row, each once: rows of a test stand together. */
+static json_t *open_tests(const struct slot_view *v, const bool *open)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < v->view.rows_count; i++) {
+		const char *last =
+			json_string_value(json_array_get(list, json_array_size(list) - 1));
+
+		if (open[i] && (!last || strcmp(last, v->rows[i].test) != 0))
+			(void)json_array_append_new(list, json_string(v->rows[i].test));
+	}
+	return list;
+}
+
+/* The round that follows, or null when nothing is open. */
+static json_t *slot_decide(struct db *db, int64_t job, const char *cache, const char *kind,
+                           int64_t round, struct err *err)
+{
+	struct slot_view v = {0};
+	json_t *next = NULL;
+
+	if (view_columns(db, job, &v, err) == 0 && view_rows(db, job, cache, kind, &v, err) == 0) {
+		SCOPED_MEM rows = xcalloc(v.view.rows_count + 1, sizeof(bool));
+		SCOPED_MEM columns = xcalloc(v.view.columns + 1, sizeof(bool));
+
+		next = json_null();
+		if (study_open(&v.view, rows, NULL, columns))
+			next = json_pack("{s:s, s:s, s:I, s:o, s:o}", "cache", cache, "kind", kind,
+			                 "follows", (json_int_t)round, "columns",
+			                 open_columns(&v, columns), "tests", open_tests(&v, rows));
+	}
+	view_release(&v);
+	return next;
+}
+
+/* Slots with their last round, and whether a run of theirs has not ended. */
+static json_t *slots_read(struct db *db, int64_t job, struct err *err)
+{
+	sqlite3_stmt *s = db_query(db,
+	                           "SELECT cache, kind, max(round), sum(state IN ('queued', "
+	                           "'running')) FROM run WHERE job = ?1 AND purpose = 'test' GROUP "
+	                           "BY cache, kind ORDER BY cache, kind",
+	                           "i", job);
+	SCOPED_JSON slots = json_array();
+	int rc;
+
+	while ((rc = db_step(db, s, err)) == 1)
+		(void)json_array_append_new(slots, json_pack("{s:s, s:s, s:I, s:b}", "cache",
+		                                             db_text(s, 0), "kind", db_text(s, 1),
+		                                             "round", (json_int_t)db_int(s, 2),
+		                                             "busy", db_int(s, 3) > 0));
+	return rc < 0 ? NULL : take_json(&slots);
+}
+
+static int64_t rounds_max(struct db *db, int64_t job, struct err *err)
+{
+	sqlite3_stmt *s = db_query(
+		db, "SELECT json_extract(study, '$.until.max_rounds') FROM job WHERE id = ?1", "i",
+		job);
+
+	return db_step(db, s, err) < 1 ? -1 : db_int(s, 0);
+}
+
+/* One slot into the decision. */
+static int slot_look(struct db *db, int64_t job, const json_t *slot, int64_t most, json_t *closed,
+                     json_t *rounds, struct err *err)
+{
+	const char *cache = json_string_value(json_object_get(slot, "cache"));
+	const char *kind = json_string_value(json_object_get(slot, "kind"));
+	int64_t round = json_integer_value(json_object_get(slot, "round"));
+	SCOPED_STR key = xasprintf("%" PRId64 "/%s/%s", job, cache, kind);
+	json_t *next;
+
+	if (round >= most || json_integer_value(json_object_get(closed, key)) == round)
+		return 0;
+	next = slot_decide(db, job, cache, kind, round, err);
+	if (!next)
+		return -1;
+	if (json_is_object(next))
+		(void)json_array_append_new(rounds, next);
+	else
+		(void)json_object_set_new(closed, key, json_integer(round));
+	return 0;
+}
+
+json_t *rounds_decide(struct db *db, int64_t job, json_t *closed, struct err *err)
+{
+	SCOPED_JSON slots = slots_read(db, job, err);
+	SCOPED_JSON rounds = json_array();
+	int64_t most = slots ? rounds_max(db, job, err) : -1;
+	json_t *slot;
+	json_int_t busy = 0;
+	size_t i;
+
+	if (most < 0)
+		return NULL;
+	json_array_foreach(slots, i, slot)
+	{
+		if (json_is_true(json_object_get(slot, "busy")))
+			busy++;
+		else if (slot_look(db, job, slot, most, closed, rounds, err) < 0)
+			return NULL;
+	}
+	return json_pack("{s:I, s:I, s:O}", "job", (json_int_t)job, "busy", busy, "rounds", rounds);
+}
+
+/* ---- Making ---- */
+
+struct making {
+	struct db *db;
+	int64_t job, now, ttl_us;
+	int64_t runs, results; /* that the job has */
+	bool bound, stale;     /* the next one would be too many; a slot is not as it was */
+	int64_t made;
+};
+
+static int making_begin(struct making *m, struct err *err)
+{
+	sqlite3_stmt *s =
+		db_query(m->db,
+	                 "SELECT count(*), coalesce(sum(planned), 0), (SELECT "
+	                 "json_extract(study, '$.ttl_s') FROM job WHERE id = ?1) FROM run "
+	                 "WHERE job = ?1 AND purpose = 'test'",
+	                 "i", m->job);
+
+	if (db_step(m->db, s, err) < 1)
+		return -1;
+	m->runs = db_int(s, 0);
+	m->results = db_int(s, 1);
+	m->ttl_us = db_int(s, 2) * SECOND_US;
+	return 0;
+}
+
+/* Is the round that it follows still the last, and ended? */
+static int round_follows(struct making *m, const char *cache, const char *kind, int64_t round,
+                         struct err *err)
+{
+	sqlite3_stmt *s =
+		db_query(m->db,
+	                 "SELECT max(round) = ?4 AND sum(state IN ('queued', 'running')) = "
+	                 "0 FROM run WHERE job = ?1 AND cache = ?2 AND kind = ?3 AND "
+	                 "purpose = 'test'",
+	                 "issi", m->job, cache, kind, round);
+
+	return db_step(m->db, s, err) < 1 ? -1 : (int)db_int(s, 0);
+}
+
+/* A run of the next round, like that of the first. */
+static int run_repeat(struct making *m, int64_t run, int64_t round, const json_t *tests,
+                      struct err *err)
+{
+	sqlite3_stmt *s = db_query(m->db, "SELECT plan FROM run WHERE id = ?1", "i", run);
+	SCOPED_STR text = NULL;
+	size_t planned;
+
+	if (db_step(m->db, s, err) < 1)
+		return -1;
+	text = plan_narrow(db_text(s, 0), tests, &planned);
+	if (!text)
+		return 0;
+	if (m->runs + 1 > PLAN_RUNS || m->results + (int64_t)planned > PLAN_RESULTS) {
+		m->bound = true;
+		return 0;
+	}
+	if (db_exec(m->db, err, NULL,
+	            "INSERT INTO run (job, col, build, cache, kind, boards, plan, planned, "
+	            "priority, state, max_attempts, expires, created, round) SELECT job, col, "
+	            "build, cache, kind, boards, ?2, ?3, priority, 'queued', max_attempts, ?4, ?5, "
+	            "?6 FROM run WHERE id = ?1",
+	            "isiiii", run, text, (int64_t)planned, m->now + m->ttl_us, m->now, round) < 0)
+		return -1;
+	m->runs++;
+	m->results += (int64_t)planned;
+	m->made++;
+	return store_run_event(m->db, db_last_id(m->db), m->now, err);
+}
+
+static bool has_column(const json_t *columns, int64_t column)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(columns, i, item)
+	{
+		if (json_integer_value(item) == column)
+			return true;
+	}
+	return false;
+}
+
+/* Ids of the first round's runs of these columns whose kernel is there, in their order. */
+static json_t *first_runs(struct making *m, const json_t *round, struct err *err)
+{
+	sqlite3_stmt *s = db_query(
+		m->db,
+		"SELECT r.id, r.col FROM run r JOIN build b ON b.id = r.build WHERE r.job = ?1 AND "
+		"r.cache = ?2 AND r.kind = ?3 AND r.purpose = 'test' AND r.round = 1 AND b.state = "
+		"'complete' ORDER BY r.id",
+		"iss", m->job, json_string_value(json_object_get(round, "cache")),
+		json_string_value(json_object_get(round, "kind")));
+	SCOPED_JSON ids = json_array();
+	int rc;
+
+	while ((rc = db_step(m->db, s, err)) == 1)
+		if (has_column(json_object_get(round, "columns"), db_int(s, 1)))
+			(void)json_array_append_new(ids, json_integer(db_int(s, 0)));
+	return rc < 0 ? NULL : take_json(&ids);
+}
+
+static int round_make(struct making *m, const json_t *round, struct err *err)
+{
+	const char *cache = json_string_value(json_object_get(round, "cache"));
+	const char *kind = json_string_value(json_object_get(round, "kind"));
+	int64_t follows = json_integer_value(json_object_get(round, "follows"));
+	int rc = round_follows(m, cache, kind, follows, err);
+	SCOPED_JSON ids = rc == 1 ? first_runs(m, round, err) : NULL;
+	json_t *id;
+	size_t i;
+
+	m->stale |= rc == 0;
+	if (rc < 1)
+		return rc;
+	if (!ids)
+		return -1;
+	json_array_foreach(ids, i, id)
+	{
+		if (run_repeat(m, json_integer_value(id), follows + 1,
+		               json_object_get(round, "tests"), err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* No more rounds: the job may be done now. */
+static int deciding_end(struct making *m, struct err *err)
+{
+	if (m->bound &&
+	    db_exec(m->db, err, NULL,
+	            "UPDATE job SET study = json_set(study, '$.stopped', 'the bounds of a job are "
+	            "reached') WHERE id = ?1",
+	            "i", m->job) < 0)
+		return -1;
+	if (db_exec(m->db, err, NULL, "UPDATE job SET deciding = 0 WHERE id = ?1", "i", m->job) < 0)
+		return -1;
+	return store_job_derive(m->db, m->job, m->now, err);
+}
+
+int rounds_make(struct db *db, const json_t *decision, int64_t now, int64_t *made, struct err *err)
+{
+	struct making m = {
+		.db = db, .job = json_integer_value(json_object_get(decision, "job")), .now = now};
+	sqlite3_stmt *s = db_query(db, "SELECT deciding FROM job WHERE id = ?1", "i", m.job);
+	json_t *round;
+	size_t i;
+
+	*made = 0;
+	if (db_step(db, s, err) < 1)
+		return -1;
+	if (db_int(s, 0) == 0)
+		return 0;
+	if (making_begin(&m, err) < 0)
+		return -1;
+	json_array_foreach(json_object_get(decision, "rounds"), i, round)
+	{
+		if (round_make(&m, round, err) < 0)
+			return -1;
+	}
+	*made = m.made;
+	if (m.made > 0 || m.stale || json_integer_value(json_object_get(decision, "busy")) > 0)
+		return m.made > 0 ? store_job_tell(db, m.job, now, err) : 0;
+	return deciding_end(&m, err);
+}
