@@ -24,6 +24,7 @@ struct cmd {
 };
 
 int cmd_submit(struct client *client, int argc, char **argv, struct err *err);
+int cmd_study(struct client *client, int argc, char **argv, struct err *err);
 int cmd_watch(struct client *client, int argc, char **argv, struct err *err);
 int cmd_jobs(struct client *client, int argc, char **argv, struct err *err);
 int cmd_cancel(struct client *client, int argc, char **argv, struct err *err);
@@ -35,6 +36,17 @@ int cmd_board(struct client *client, int argc, char **argv, struct err *err);
 int cmd_build(struct client *client, int argc, char **argv, struct err *err);
 int cmd_schedule(struct client *client, int argc, char **argv, struct err *err);
 int cmd_report(struct client *client, int argc, char **argv, struct err *err);
+
+/* Send a job, and say what came of it. */
+struct submit {
+	json_t *job; /* owned by the caller */
+	bool dry, watch, json;
+};
+int submit_send(struct client *client, const struct submit *submit, struct err *err);
+
+/* Options become members of a submission: a text more in the array key; a number, or -1 with *err. */
+void submit_append(json_t *object, const char *key, const char *value);
+int submit_number(json_t *job, const char *key, const char *text, struct err *err);
 
 /* Follow the job until it has ended. Used by watch and by submit --watch. */
 int watch_job(struct client *client, long long job, struct err *err);

@@ -14,21 +14,41 @@ static const char *const said[] = {"name",    "release",       "build_id", "arch
                                    "cmdline", "config_sha256", "compiler", "series", "revision"};
 static const char *const roles[] = {"kernel", "dtb", "initramfs", "modules"};
 
-static int list(struct client *client, bool json, struct err *err)
+/* A build that there is no kernel of says why in the last column. */
+static void list_state(struct term_table *table, const json_t *build)
 {
-	static const char *const names[] = {"BUILD", "NAME", "RELEASE", "BUILD-ID", "CREATED"};
+	const char *state = field_text(build, "state");
+	const json_t *failure = json_object_get(build, "failure");
+	const char *text = field_text(failure, "text");
+	enum term_style style = strcmp(state, "complete") == 0 ? TERM_GOOD
+	                        : strcmp(state, "failed") == 0 ? TERM_BAD
+	                                                       : TERM_DIM;
+
+	term_cell(table, style, "%s", state);
+	if (json_is_object(failure))
+		term_cell(table, TERM_PLAIN, "%s: %.*s", field_text(failure, "step"),
+		          (int)strcspn(text, "\n"), text);
+}
+
+static int list(struct client *client, const char *state, bool json, struct err *err)
+{
+	static const char *const names[] = {"BUILD",   "NAME",  "RELEASE", "BUILD-ID",
+	                                    "CREATED", "STATE", ""};
+	SCOPED_STR escaped = state ? client_escape(state) : NULL;
+	SCOPED_STR path = xasprintf("/api/v1/builds?limit=500%s%s", state ? "&state=" : "",
+	                            state ? escaped : "");
 	struct term_table *table;
 	SCOPED_JSON items = NULL;
 	json_t *build;
 	size_t i;
 
-	if (client_list(client, "/api/v1/builds?limit=500", 10000, &items, err) < 0)
+	if (client_list(client, path, 10000, &items, err) < 0)
 		return -1;
 	if (json) {
 		return cmd_print_json(items);
 	}
 	table = term_table_new();
-	for (i = 0; i < 5; i++)
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
 		term_cell(table, TERM_BOLD, "%s", names[i]);
 	term_row_end(table);
 	json_array_foreach(items, i, build)
@@ -40,6 +60,7 @@ static int list(struct client *client, bool json, struct err *err)
 		term_cell(table, TERM_PLAIN, "%s", field_text(build, "release"));
 		term_cell(table, TERM_PLAIN, "%.12s", field_text(build, "build_id"));
 		term_cell(table, TERM_PLAIN, "%s", field_time(build, "created", when));
+		list_state(table, build);
 		term_row_end(table);
 	}
 	term_table_print(table, stdout);
@@ -153,14 +174,64 @@ static int add_options(struct client *client, int argc, char **argv, struct err 
 	return add(client, build, files, err);
 }
 
+static int list_options(struct client *client, int argc, char **argv, struct err *err)
+{
+	static const struct option options[] = {
+		{"state", required_argument, NULL, 's'}, {"json", no_argument, NULL, 'j'}, {0}};
+	const char *state = NULL;
+	bool json = false;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (opt == '?')
+			return EXIT_USAGE;
+		if (opt == 's')
+			state = optarg;
+		json |= opt == 'j';
+	}
+	return optind == argc ? list(client, state, json, err) : EXIT_USAGE;
+}
+
+/* Have the farm make one kernel. */
+static int make(struct client *client, int argc, char **argv, struct err *err)
+{
+	static const struct option options[] = {{"tree", required_argument, NULL, 't'},
+	                                        {"commit", required_argument, NULL, 't'},
+	                                        {"flavour", required_argument, NULL, 't'},
+	                                        {"series", required_argument, NULL, 't'},
+	                                        {"revision", required_argument, NULL, 't'},
+	                                        {"patches", required_argument, NULL, 'n'},
+	                                        {"priority", required_argument, NULL, 'n'},
+	                                        {0}};
+	SCOPED_JSON body = json_object();
+	SCOPED_JSON reply = NULL;
+	int opt, index = 0;
+
+	while ((opt = getopt_long(argc, argv, "", options, &index)) != -1) {
+		if (opt == '?')
+			return EXIT_USAGE;
+		if (opt == 't')
+			(void)json_object_set_new(body, options[index].name, json_string(optarg));
+		else if (submit_number(body, options[index].name, optarg, err) < 0)
+			return -1;
+	}
+	if (optind != argc || !json_object_get(body, "flavour"))
+		return EXIT_USAGE;
+	if (client_call(client, "POST", "/api/v1/builds/make", body, &reply, err) < 0)
+		return -1;
+	(void)printf("build %lld %s: %s\n", field_int(reply, "id"), field_text(reply, "name"),
+	             field_text(reply, "state"));
+	return EXIT_OK;
+}
+
 int cmd_build(struct client *client, int argc, char **argv, struct err *err)
 {
 	const char *verb = argc > 1 ? argv[1] : "";
 
-	if (strcmp(verb, "list") == 0 && argc == 2)
-		return list(client, false, err);
-	if (strcmp(verb, "list") == 0 && argc == 3 && strcmp(argv[2], "--json") == 0)
-		return list(client, true, err);
+	if (strcmp(verb, "list") == 0)
+		return list_options(client, argc - 1, argv + 1, err);
+	if (strcmp(verb, "make") == 0)
+		return make(client, argc - 1, argv + 1, err);
 	if (strcmp(verb, "show") == 0 && argc == 3)
 		return show(client, argv[2], err);
 	if (strcmp(verb, "add") == 0 && argc == 3 && argv[2][0] != '-')

@@ -10,7 +10,7 @@
 
 enum { OPT_DRY = 256, OPT_WATCH, OPT_JSON };
 
-static void append(json_t *object, const char *key, const char *value)
+void submit_append(json_t *object, const char *key, const char *value)
 {
 	json_t *list = json_object_get(object, key);
 
@@ -34,7 +34,7 @@ static void append_build(json_t *job, const char *text)
 	(void)json_array_append_new(list, id > 0 ? json_integer(id) : json_string(text));
 }
 
-static int set_number(json_t *job, const char *key, const char *text, struct err *err)
+int submit_number(json_t *job, const char *key, const char *text, struct err *err)
 {
 	char *end;
 	long n = strtol(text, &end, 10);
@@ -44,11 +44,6 @@ static int set_number(json_t *job, const char *key, const char *text, struct err
 	(void)json_object_set_new(job, key, json_integer(n));
 	return 0;
 }
-
-struct submit {
-	json_t *job; /* owned */
-	bool dry, watch, json;
-};
 
 static int take_option(struct submit *s, json_t *boards, int opt, const char *value,
                        struct err *err)
@@ -64,21 +59,21 @@ static int take_option(struct submit *s, json_t *boards, int opt, const char *va
 	case 'e':
 		return json_object_set_new(s->job, "each", json_string(value));
 	case 't':
-		append(s->job, "tests", value);
+		submit_append(s->job, "tests", value);
 		return 0;
 	case 'c':
-		append(boards, "cache", value);
+		submit_append(boards, "cache", value);
 		return 0;
 	case 'B':
-		append(boards, "names", value);
+		submit_append(boards, "names", value);
 		return 0;
 	case 'T':
-		append(boards, "tags", value);
+		submit_append(boards, "tags", value);
 		return 0;
 	case 'r':
-		return set_number(s->job, "repetitions", value, err);
+		return submit_number(s->job, "repetitions", value, err);
 	case 'p':
-		return set_number(s->job, "priority", value, err);
+		return submit_number(s->job, "priority", value, err);
 	case OPT_DRY:
 		s->dry = true;
 		return 0;
@@ -135,15 +130,41 @@ static int parse(struct submit *s, int argc, char **argv, struct err *err)
 	return s->job ? 0 : -1;
 }
 
+/* What the farm would make first. */
+static void print_builds(const json_t *builds)
+{
+	struct term_table *table = term_table_new();
+	json_t *build;
+	size_t i;
+
+	for (unsigned k = 0; k < 3; k++)
+		term_cell(table, TERM_BOLD, "%s",
+		          (const char *[]){"MAKE", "FLAVOUR", "BUILDERS"}[k]);
+	term_row_end(table);
+	json_array_foreach(builds, i, build)
+	{
+		SCOPED_STR builders = jx_text(json_object_get(build, "builders"));
+
+		term_cell(table, TERM_PLAIN, "%s", field_text(build, "name"));
+		term_cell(table, TERM_PLAIN, "%s", field_text(build, "flavour"));
+		term_cell(table, TERM_PLAIN, "%s", builders);
+		term_row_end(table);
+	}
+	term_table_print(table, stdout);
+}
+
 static void print_plan(const json_t *reply)
 {
 	struct term_table *table = term_table_new();
 	json_t *run;
 	size_t i;
 
-	for (unsigned k = 0; k < 5; k++)
-		term_cell(table, TERM_BOLD, "%s",
-		          (const char *[]){"BUILD", "CACHE", "KIND", "TESTS", "BOARDS"}[k]);
+	if (json_array_size(json_object_get(reply, "builds")) > 0)
+		print_builds(json_object_get(reply, "builds"));
+	for (unsigned k = 0; k < 6; k++)
+		term_cell(
+			table, TERM_BOLD, "%s",
+			(const char *[]){"BUILD", "CACHE", "KIND", "ROUND", "TESTS", "BOARDS"}[k]);
 	term_row_end(table);
 	json_array_foreach(json_object_get(reply, "runs"), i, run)
 	{
@@ -155,6 +176,7 @@ static void print_plan(const json_t *reply)
 		term_cell(table, TERM_PLAIN, "%s", name ? name : "");
 		term_cell(table, TERM_PLAIN, "%s", field_text(run, "cache"));
 		term_cell(table, TERM_PLAIN, "%s", field_text(run, "kind"));
+		term_cell(table, TERM_PLAIN, "%lld", field_int(run, "round"));
 		term_cell(table, TERM_PLAIN, "%lld", field_int(run, "tests"));
 		term_cell(table, TERM_PLAIN, "%s", boards);
 		term_row_end(table);
@@ -162,7 +184,7 @@ static void print_plan(const json_t *reply)
 	term_table_print(table, stdout);
 }
 
-static int send(struct client *client, const struct submit *s, struct err *err)
+int submit_send(struct client *client, const struct submit *s, struct err *err)
 {
 	SCOPED_JSON reply = NULL;
 	long long id;
@@ -189,7 +211,7 @@ int cmd_submit(struct client *client, int argc, char **argv, struct err *err)
 	int code = parse(&s, argc, argv, err);
 
 	if (code == 0)
-		code = send(client, &s, err);
+		code = submit_send(client, &s, err);
 	json_decref(s.job);
 	return code;
 }

@@ -9,6 +9,7 @@ import os
 import random
 import shutil
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -359,6 +360,39 @@ class Life(Case):
         made = [r for r in self.api.get(f"/api/v1/runs?job={job}&limit=500")["items"] if r["purpose"] == "build"]
         self.assertEqual(len({r["build"]["id"] for r in made}), len(made))
         self.assertEqual({r["attempt"] for r in made}, {1})
+
+
+class CommandLine(Case):
+    def cohort(self, *argv):
+        environment = dict(os.environ, COHORT_SERVER=f"http://127.0.0.1:{self.api.port}", COHORT_TOKEN=self.api.token)
+        done = subprocess.run([farm.COHORT, *argv], env=environment, capture_output=True, text=True, timeout=120)
+        return done.returncode, done.stdout, done.stderr
+
+    def test_study(self):
+        self.flush_series()
+        base = ("--base", "linux:base", "--suite", "s", "--cache", "vivt")
+        code, out, said = self.cohort("study", "flush", *base, "--revision", "v2", "--control", "m1", "--dry-run")
+        self.assertEqual((code, said), (0, ""))
+        self.assertEqual([line.split()[1:] for line in out.splitlines()[:4]], [["FLAVOUR", "BUILDERS"]] + [["v5", '["bob"]']] * 3)
+        code, out, said = self.cohort("study", "flush", *base, "--revision", "v2", "--rounds", "2", "--watch")
+        self.assertEqual((code, said), (0, ""), out)
+        self.assertRegex(out, r"run \d+: flush-v2-v5-[0-9a-f]{12} complete\n")
+        self.assertRegex(out, r"run \d+: waits for its kernel\n")
+        self.assertRegex(out, r"run \d+ on bob: make pass \n")
+        self.assertIn("job 1: 12 of 12 results\n", out)
+        code, out, _ = self.cohort("build", "list", "--state", "complete")
+        self.assertEqual((code, [line.split()[-1] for line in out.splitlines()[1:]]), (0, ["complete"] * 2))
+        self.add_series("bad", self.tree.series(("mm: no C", {"mm.c": [("return 2;", "return 2")]})))
+        code, out, _ = self.cohort("study", "bad", *base, "--watch")
+        self.assertEqual(code, 3)
+        self.assertRegex(out, r"bad-v1-v5-[0-9a-f]{12} does not build: make: mm.c:\d+:")
+        code, out, _ = self.cohort("build", "make", "--flavour", "v6", "--commit", "base")
+        self.assertRegex(out, r"build \d+ linux-base-v6-[0-9a-f]{12}: waiting")
+        code, _, said = self.cohort("study", "nope", "--base", "base", "--suite", "s", "--until-decided")
+        self.assertEqual(code, 1)
+        self.assertIn('/series: no such series "nope"', said)
+        self.assertEqual(self.cohort("study", "flush", "--max-rounds", "3")[0], 1)
+        self.assertEqual(self.cohort("study")[0], 2)
 
 
 class Rounds(Case):
