@@ -93,10 +93,10 @@ static void on_done(void *arg, const struct err *err)
 	c->op_err = err ? *err : (struct err){0};
 }
 
-static void begin(struct collect *c)
+static void begin(struct collect *c, const struct attempt_file *file)
 {
 	struct remote_get get = {
-		.path = c->file->path,
+		.path = file->path,
 		.offset = c->have,
 		.limit_us = GET_LIMIT,
 		.data = on_data,
@@ -181,40 +181,40 @@ static int put_in_place(struct collect *c)
 }
 
 /* It ended where the board says that the file ends. */
-static enum collect_result whole(struct collect *c)
+static enum collect_result whole(struct collect *c, const struct attempt_file *file)
 {
 	unsigned char hash[crypto_hash_sha256_BYTES];
 	char hex[SHA256_HEX], why[200];
 
-	if (c->have < (uint64_t)c->file->size) {
+	if (c->have < (uint64_t)file->size) {
 		(void)snprintf(why, sizeof(why),
 		               "it ends behind %" PRIu64 " of the %" PRId64 " bytes that were said",
-		               c->have, c->file->size);
+		               c->have, file->size);
 		return failed(c, ERR_PROTOCOL, why);
 	}
 	(void)crypto_hash_sha256_final(&c->hash, hash);
 	(void)sodium_bin2hex(hex, sizeof(hex), hash, sizeof(hash));
-	if (strcmp(hex, c->file->sha256) == 0) {
+	if (strcmp(hex, file->sha256) == 0) {
 		if (put_in_place(c) < 0)
 			return failed(c, ERR_IO, c->disk_err.text);
 		collect_forget(c, false);
 		return COLLECT_HAVE;
 	}
 	if (c->resumed && start_over(c) == 0) {
-		begin(c);
+		begin(c, file);
 		return COLLECT_BUSY;
 	}
 	(void)snprintf(why, sizeof(why), "its SHA-256 is %s, and not what was said", hex);
 	return failed(c, ERR_PROTOCOL, why);
 }
 
-static enum collect_result after(struct collect *c)
+static enum collect_result after(struct collect *c, const struct attempt_file *file)
 {
 	enum err_kind kind = c->op_err.kind;
 
 	c->ended = false;
 	if (kind == ERR_NONE)
-		return whole(c);
+		return whole(c, file);
 	if (kind == ERR_CLOSED) { /* the session went away under it; the next one goes on */
 		collect_forget(c, true);
 		return COLLECT_BUSY;
@@ -224,7 +224,7 @@ static enum collect_result after(struct collect *c)
 	if (++c->tries >= TRIES_MAX || kind == ERR_TIMEOUT || kind == ERR_TOOBIG)
 		return failed(c, c->op_err.kind, c->op_err.text);
 	c->resumed |= c->have > 0;
-	begin(c);
+	begin(c, file);
 	return COLLECT_BUSY;
 }
 
@@ -234,7 +234,7 @@ enum collect_result collect_step(struct collect *c, const char *dir, const char 
 	if (c->file && c->disk_err.kind != ERR_NONE)
 		return failed(c, ERR_IO, c->disk_err.text);
 	if (c->ended)
-		return after(c);
+		return after(c, file);
 	if (c->op)
 		return COLLECT_BUSY;
 	if (open_file(c, dir, what, file)) {
@@ -243,6 +243,6 @@ enum collect_result collect_step(struct collect *c, const char *dir, const char 
 	}
 	if (c->disk_err.kind != ERR_NONE)
 		return failed(c, ERR_IO, c->disk_err.text);
-	begin(c);
+	begin(c, file);
 	return COLLECT_BUSY;
 }

@@ -17,7 +17,7 @@ from relay import Relay
 from test_board import AGENT, journal, of, read, wire_file
 
 SEED = test_board.SEED
-ROUNDS = int(os.environ.get("COHORT_BUILDER_ROUNDS", "12"))
+ROUNDS = int(os.environ.get("COHORT_BUILDER_ROUNDS", "8"))
 BIG = 24 << 20 # bytes of a kernel that takes long enough to be cut in the middle
 
 TWO = ("mm: two is more", {"mm.c": [("return 2", "return 22")]})
@@ -148,6 +148,14 @@ class Good(Case):
     def test_base_alone(self):
         board = self.maker()
         self.check_built(self.run_build(board))
+
+    def test_sixty_four_patches(self):
+        """As many as a series may have: the commands that bring them are longer than one packet."""
+        mails = self.tree.series(*[(f"doc: note {n}", {f"note-{n}": f"note {n}\n"}) for n in range(64)])
+        board = self.maker()
+        self.check_built(self.run_build(board, *mails))
+        self.assertIn("64: doc: note 63", read(self.directory, "run.log"))
+        self.assertEqual(len(os.listdir(f"{self.root}/files")), 64 + len(self.tree.inputs(mails[0])) + 2) # with agent and kbuild
 
     def test_once(self):
         board = self.maker(start=False)
@@ -329,7 +337,7 @@ class Faults(Case):
 
     def liar(self, line, **more):
         """A run whose program says this line and passes."""
-        board = self.maker()
+        self.lied = board = self.maker()
         program = builder.put(os.path.join(board.directory, "liar"), f"#!/bin/sh\ncat <<'END'\n{line}\nEND\n")
         request = self.build(program=program, tests=[{"id": 0, "name": "lie", "rep": 1, "argv": ["kbuild"], "time_limit_s": 60}], **more)
         self.directory = board.run(request)
@@ -355,6 +363,15 @@ class Faults(Case):
                 self.assertIn(complaint, fault["detail"])
                 files = os.path.join(self.directory, "files")
                 self.assertEqual(os.listdir(files), [])
+
+    def test_file_that_never_comes(self):
+        """A pipe that nobody writes to: the fault says so, and the next run has a session of its own."""
+        pipe = os.path.join(self.top, "pipe")
+        os.mkfifo(pipe)
+        fault = self.fault(self.liar(self.file_record(pipe)))
+        self.assertEqual((fault["code"], fault["stage"]), ("collect-failed", "collect"))
+        self.assertIn("did not answer", fault["detail"])
+        self.check_built(self.run_build(self.lied))
 
     def test_records_that_are_refused(self):
         true = builder.put(f"{self.top}/true", "12345")
