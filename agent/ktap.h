@@ -19,7 +19,7 @@ struct ktap; /* opaque */
 struct ktap_cell {
 	const char *path; /* "suite/case", names that were there before with "#2" behind; UTF-8 */
 	enum verdict verdict;
-	bool expected;      /* a failure that was to be expected (XFAIL, TODO) */
+	bool expected;      /* a failure that was to be expected (XFAIL) */
 	const char *reason; /* a skip's fixed word, "timeout", ...; "" for none */
 	const char
 		*detail; /* the directive's text and the diagnostics in front of it; "" for none */

@@ -253,6 +253,7 @@ int client_list(struct client *c, const char *path, size_t max, json_t **items, 
 
 struct printing {
 	struct client *client;
+	FILE *file;            /* NULL: to stdout */
 	struct buffer refusal; /* what came with a status that is an error */
 };
 
@@ -264,15 +265,18 @@ static size_t print_reply(char *data, size_t size, size_t count, void *arg)
 	(void)curl_easy_getinfo(p->client->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (status >= 400)
 		return take_reply(data, size, count, &p->refusal);
+	if (p->file)
+		return fwrite(data, 1, size * count, p->file);
 	term_write(data, size * count);
 	return size * count;
 }
 
-int client_print(struct client *c, const char *path, const char *accept, struct err *err)
+static int print_to(struct client *c, const char *path, const char *accept, FILE *file,
+                    struct err *err)
 {
 	SCOPED_STR want = xasprintf("Accept: %s", accept);
 	struct curl_slist *headers = curl_slist_append(prepare(c, "GET", path), want);
-	struct printing p = {.client = c};
+	struct printing p = {.client = c, .file = file};
 	long status = 0;
 	CURLcode code;
 	int result = 0;
@@ -289,6 +293,30 @@ int client_print(struct client *c, const char *path, const char *accept, struct 
 		result = problem_to_err(c, status, &p.refusal, err);
 	free(p.refusal.data);
 	return result;
+}
+
+int client_print(struct client *c, const char *path, const char *accept, struct err *err)
+{
+	return print_to(c, path, accept, NULL, err);
+}
+
+int client_save(struct client *c, const char *path, const char *accept, const char *file,
+                struct err *err)
+{
+	SCOPED_STR part = xasprintf("%s.part", file);
+	FILE *out = fopen(part, "we");
+	int rc;
+
+	if (!out)
+		return err_errno(err, ERR_IO, "%s", part);
+	rc = print_to(c, path, accept, out, err);
+	if (fclose(out) != 0 && rc == 0)
+		rc = err_errno(err, ERR_IO, "%s", part);
+	if (rc == 0 && rename(part, file) < 0)
+		rc = err_errno(err, ERR_IO, "%s", file);
+	if (rc < 0)
+		(void)unlink(part);
+	return rc;
 }
 
 /* How much of the file the server has: *have; *whole says that it has all, and has verified it. */

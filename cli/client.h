@@ -35,6 +35,10 @@ int client_list(struct client *client, const char *path, size_t max, json_t **it
 /* Print a reply that is no JSON (a log, NDJSON) to stdout as it comes, made safe for a terminal when it is one. */
 int client_print(struct client *client, const char *path, const char *accept, struct err *err);
 
+/* The same into file, which is replaced when the reply came whole and good, and else left as it was. */
+int client_save(struct client *client, const char *path, const char *accept, const char *file,
+                struct err *err);
+
 /* Bring a local file to the server under its SHA-256, in parts that resume; nothing is sent that is there.
  * progress (may be NULL) hears of bytes. hash gets the 64 digits and a NUL. */
 typedef void client_progress_fn(void *arg, uint64_t done, uint64_t total);

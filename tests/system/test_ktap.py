@@ -26,7 +26,6 @@ def suite(directory):
         test("skips", "sh", "-c", "echo '1..5'; echo 'ok 1 a'; echo 'ok 2 # SKIP nosys'; exit 4"),
         test("late", "sh", "-c", f"printf '{EXIT_TEST}'; sleep 100", time_limit_s=1),
         test("none", "sh", "-c", "echo '{\"type\":\"result\",\"verdict\":\"pass\"}'"),
-        test("back", "cat", os.path.join(directory, "export.ktap")),
     ]
     with open(os.path.join(directory, "ktap.json"), "w", encoding="utf-8") as file:
         json.dump({"name": "ktap", "version": "1", "tests": tests}, file)

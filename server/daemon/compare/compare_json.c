@@ -18,9 +18,9 @@ static const char *note_of(const char *kind)
 	return NULL;
 }
 
-static bool proves_coherency(const struct compare_class *class)
+bool compare_proves_coherency(const char *cache, const char *kind)
 {
-	return strcmp(class->cache, "none") != 0 && !note_of(class->kind);
+	return strcmp(cache, "none") != 0 && !note_of(kind);
 }
 
 static json_t *number(size_t value)
@@ -90,7 +90,8 @@ static json_t *class_json(const struct compare_class *class, size_t columns, con
 	for (size_t i = 0; i < class->rows_count; i++)
 		(void)json_array_append_new(rows, row_json(&class->rows[i], columns));
 	return json_pack("{s:s, s:s, s:b, s:s?, s:o, s:o}", "cache", class->cache, "kind",
-	                 class->kind, "proves_coherency", proves_coherency(class), "note",
+	                 class->kind, "proves_coherency",
+	                 compare_proves_coherency(class->cache, class->kind), "note",
 	                 note_of(class->kind), "columns", column_list, "rows", rows);
 }
 

@@ -127,6 +127,9 @@ const char *http_query_word(struct http_req *req, const char *name, const char *
 /* Reply the complaints and release them: -1. 0 when there are none. Ends the reading of parameters. */
 int http_query_done(struct http_req *req, struct jx_errors *errors);
 
+/* The server's address as the client called it ("https://farm.example:8443"), or NULL when it did not say. The caller frees. */
+char *http_base(struct http_req *req);
+
 /* Does the client prefer type ("application/x-ndjson", "text/event-stream")? By its Accept header; a wildcard is no. */
 bool http_accepts(struct http_req *req, const char *type);
 

@@ -54,6 +54,20 @@ void request_free(struct http_req *req)
 	free(req);
 }
 
+char *http_base(struct http_req *req)
+{
+	const char *host = http_header(req, "Host");
+	bool tls = MHD_get_connection_info(req->private->connection,
+	                                   MHD_CONNECTION_INFO_PROTOCOL) != NULL;
+
+	/* It goes into what others read: a name or an address with a port, no more. */
+	if (!host || !*host || strlen(host) > 255 ||
+	    strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]") !=
+	            strlen(host))
+		return NULL;
+	return xasprintf("%s://%s", tls ? "https" : "http", host);
+}
+
 /* ---- Query parameters ---- */
 
 bool word_in(const char *list, const char *name)

@@ -6,6 +6,7 @@ const struct http_route *const http_routes[] = {
 	http_builds_routes,
 	http_compare_routes,
 	http_events_routes,
+	http_export_routes,
 	http_files_routes,
 	http_jobs_routes,
 	http_results_routes,

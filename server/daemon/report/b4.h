@@ -1,0 +1,9 @@
+/* b4.h - a comparison as the checks that b4 shows beside a series (docs/EXPORT.md). Pure. */
+#pragma once
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One check for each class and kind: what the column does against the base. comparison is as docs/API.md has it; base is
+ * the address of the server, or NULL. A new reference to an array. */
+json_t *report_b4(const json_t *comparison, size_t column, int64_t job, const char *base);
