@@ -47,3 +47,39 @@ void time_format(int64_t wall_us, char out[32])
 	n = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &tm);
 	(void)snprintf(out + n, 32 - n, ".%06dZ", (int)(wall_us % 1000000));
 }
+
+/* "" or ".123456", then "Z" and the end. */
+static bool parse_rest(const char *text, int64_t *us)
+{
+	int64_t unit = 100000;
+
+	*us = 0;
+	if (*text == '.') {
+		for (text++; *text >= '0' && *text <= '9' && unit > 0; text++, unit /= 10)
+			*us += (*text - '0') * unit;
+	}
+	return text[0] == 'Z' && text[1] == '\0';
+}
+
+bool time_parse(const char *text, int64_t *wall_us)
+{
+	struct tm tm = {0}, again;
+	const char *end = strptime(text, "%Y-%m-%d", &tm);
+	int64_t us = 0;
+	time_t sec;
+
+	if (end && *end == 'T') {
+		end = strptime(end, "T%H:%M:%S", &tm);
+		if (!end || !parse_rest(end, &us))
+			return false;
+	} else if (!end || *end) {
+		return false;
+	}
+	/* strptime() takes the 31st of each month, and a 61st second. */
+	again = tm;
+	sec = timegm(&again);
+	if (again.tm_mday != tm.tm_mday || again.tm_sec != tm.tm_sec || tm.tm_year > 8099)
+		return false;
+	*wall_us = (int64_t)sec * 1000000 + us;
+	return true;
+}
