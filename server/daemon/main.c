@@ -14,6 +14,7 @@
 #include "server/daemon/nightly/nightly.h"
 #include "server/daemon/provisions.h"
 #include "server/daemon/store/idempotency.h"
+#include "server/daemon/store/lanes.h"
 #include "server/daemon/store/store.h"
 #include "server/daemon/suite.h"
 
@@ -116,7 +117,7 @@ static int parts_begin(struct parts *p, struct err *err)
 	if (fs_mkdirs(c->state, err) < 0 || upload_open(c->state, err) < 0)
 		return -1;
 	farm.store = p->store = store_open(c->state, err);
-	if (!p->store)
+	if (!p->store || lanes_rebuild(p->store, err) < 0)
 		return -1;
 	farm.suites = p->suites = suites_load(c->suites, err);
 	if (!p->suites)

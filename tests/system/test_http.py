@@ -434,6 +434,11 @@ class Replies(Case):
                      "/openapi.json", "/jobs/999", "/boards/none"):
             self.check("GET", "/api/v1" + path)
         self.check("GET", "/api/v1/compare", query=f"?job={job['id']}")
+        issue = self.check("POST", "/api/v1/known-issues", {"suite": "small", "test": "*", "cache": "vivt", "why": "w"})
+        self.check("POST", "/api/v1/known-issues", {})
+        self.check("GET", "/api/v1/known-issues")
+        for method, body in (("GET", None), ("PATCH", {"expires": "2030-01-01"}), ("DELETE", None), ("GET", None)):
+            self.check(method, f"/api/v1/known-issues/{issue['id']}", body)
         self.check("GET", "/healthz")
         self.check("GET", "/metrics")
         self.check("POST", f"/api/v1/jobs/{job['id']}/cancel")

@@ -3,38 +3,28 @@
 #include "common/cacheclass.h"
 #include "common/scoped.h"
 #include "common/xalloc.h"
+#include "server/daemon/compare/facts.h"
 #include "server/daemon/compare/stats.h"
 #include "server/daemon/plan/glob.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Rows of the class in work, found by the addresses of their interned texts. */
+/* Rows of the class in work. */
 struct table {
+	const struct compare_input *input;
+	const char *cache;
 	struct compare_row *rows;
 	struct compare_tally
 		*tallies; /* rows x columns, in blocks: rows[i].tally is set at the end */
 	struct board_tally {
-		size_t told, bad;
+		size_t told, bad, fail;
 	} * board; /* one a row: of the board in work */
 	size_t count, room, columns;
-	size_t *slots; /* row + 1; 0: free */
-	size_t slots_size;
+	struct rowmap map; /* row + 1 */
 };
 
 /* --- rows --- */
-
-static size_t slot_of(const struct table *t, const char *test, const char *cell)
-{
-	uint64_t h = ((uint64_t)(uintptr_t)test * 0x9E3779B97F4A7C15U) ^
-	             ((uint64_t)(uintptr_t)cell * 0xC2B2AE3D27D4EB4FU);
-	size_t i = (size_t)(h >> 20) & (t->slots_size - 1);
-
-	while (t->slots[i] &&
-	       (t->rows[t->slots[i] - 1].test != test || t->rows[t->slots[i] - 1].cell != cell))
-		i = (i + 1) & (t->slots_size - 1);
-	return i;
-}
 
 static void grow(struct table *t)
 {
@@ -42,33 +32,27 @@ static void grow(struct table *t)
 	t->rows = xrealloc(t->rows, t->room * sizeof(*t->rows));
 	t->tallies = xrealloc(t->tallies, t->room * t->columns * sizeof(*t->tallies));
 	t->board = xrealloc(t->board, t->room * sizeof(*t->board));
-	free(t->slots);
-	t->slots_size = t->room * 2;
-	t->slots = xcalloc(t->slots_size, sizeof(*t->slots));
-	for (size_t i = 0; i < t->count; i++)
-		t->slots[slot_of(t, t->rows[i].test, t->rows[i].cell)] = i + 1;
 }
 
 /* The row's index; when builds disagree about a test's kind, the stricter one wins. */
-static size_t row_of(struct table *t, const struct compare_result *r)
+static size_t row_of(struct table *t, const struct lane_entry *e)
 {
-	size_t slot, row;
+	size_t *at = rowmap_at(&t->map, e->test, e->cell), row;
 
-	if (t->count == t->room)
-		grow(t);
-	slot = slot_of(t, r->test, r->cell);
-	if (t->slots[slot]) {
-		row = t->slots[slot] - 1;
-		if (r->test_id < t->rows[row].order)
-			t->rows[row].order = r->test_id;
-		if (r->kind < t->rows[row].kind)
-			t->rows[row].kind = r->kind;
+	if (*at) {
+		row = *at - 1;
+		if (e->order < t->rows[row].order)
+			t->rows[row].order = e->order;
+		if (e->kind < t->rows[row].kind)
+			t->rows[row].kind = e->kind;
 		return row;
 	}
+	if (t->count == t->room)
+		grow(t);
 	row = t->count++;
-	t->slots[slot] = row + 1;
+	*at = row + 1;
 	t->rows[row] = (struct compare_row){
-		.test = r->test, .cell = r->cell, .kind = r->kind, .order = r->test_id};
+		.test = e->test, .cell = e->cell, .kind = e->kind, .order = e->order};
 	(void)memset(&t->tallies[row * t->columns], 0, t->columns * sizeof(*t->tallies));
 	t->board[row] = (struct board_tally){0};
 	return row;
@@ -76,60 +60,47 @@ static size_t row_of(struct table *t, const struct compare_result *r)
 
 /* --- tallies --- */
 
-/* How much a result tells: the worst is shown. */
-static unsigned rank_of(const struct compare_result *r)
+static void count_entry(struct compare_tally *t, struct board_tally *board,
+                        const struct lane_entry *e)
 {
-	if (r->pending)
-		return 1;
-	switch (r->verdict) {
-	case VERDICT_FAIL:
-		return 8;
-	case VERDICT_ERROR:
-		return 6;
-	case VERDICT_INCONCLUSIVE:
-		return 5;
-	case VERDICT_MISSING:
-		return 4;
-	case VERDICT_SKIP:
-		return 3;
-	case VERDICT_PASS:
-		return r->warned ? 7 : 2;
-	case VERDICT_COUNT:
-		break;
-	}
-	return 6;
-}
-
-static void count_result(struct compare_tally *t, struct board_tally *board,
-                         const struct compare_result *r)
-{
-	unsigned rank = rank_of(r);
-	bool pass = !r->pending && r->verdict == VERDICT_PASS;
-	bool fail = !r->pending && r->verdict == VERDICT_FAIL;
-	bool skip = !r->pending && r->verdict == VERDICT_SKIP;
-	bool missing = !r->pending && r->verdict == VERDICT_MISSING;
-
-	t->pass += pass;
-	t->fail += fail;
-	t->skip += skip;
-	t->missing += missing;
-	t->pending += r->pending;
-	t->other += !r->pending && !pass && !fail && !skip && !missing;
-	t->warned += pass && r->warned;
-	board->told += pass || fail;
-	board->bad += fail || (pass && r->warned);
-	if (rank > t->worst) {
-		t->worst = rank;
-		t->telling = r->id;
+	t->pass += e->pass;
+	t->fail += e->fail;
+	t->skip += e->skip;
+	t->other += e->other;
+	t->missing += e->missing;
+	t->pending += e->pending;
+	t->warned += e->warned;
+	board->told += e->pass + e->fail;
+	board->bad += e->fail + e->warned;
+	board->fail += e->fail;
+	if (e->worst > t->worst || (e->worst == t->worst && !t->telling)) {
+		t->worst = e->worst;
+		t->telling = e->telling;
 	}
 }
 
-/* All runs of a board in a column are counted: what did the board say, row by row? */
-static void end_board(struct table *t, size_t column)
+/* What explains a failure of the row on the board: of two, the one that the suite says. */
+static const struct compare_known *known_of(const struct table *t, const struct compare_row *row,
+                                            const char *board)
+{
+	for (size_t i = 0; i < t->input->known_count; i++) {
+		const struct compare_known *known = &t->input->known[i];
+
+		if (strcmp(known->cache, t->cache) == 0 && glob_match(known->test, row->test) &&
+		    glob_match(known->cells, row->cell) &&
+		    (!known->board || glob_match(known->board, board)))
+			return known;
+	}
+	return NULL;
+}
+
+/* All lanes of a board in a column are counted: what did the board say, row by row? */
+static void end_board(struct table *t, size_t column, const char *name)
 {
 	for (size_t i = 0; i < t->count; i++) {
 		struct compare_tally *tally = &t->tallies[i * t->columns + column];
 		struct board_tally *board = &t->board[i];
+		const struct compare_known *known;
 
 		if (board->told > 0 && board->bad == 0)
 			tally->boards_clean++;
@@ -137,25 +108,31 @@ static void end_board(struct table *t, size_t column)
 			tally->boards_bad++;
 		else if (board->told > 0)
 			tally->boards_mixed++;
+		known = board->fail > 0 ? known_of(t, &t->rows[i], name) : NULL;
+		if (known) {
+			tally->known += board->fail;
+			t->rows[i].known = known;
+		}
 		*board = (struct board_tally){0};
 	}
 }
 
-/* Runs come by column and board. */
-static void count_runs(struct table *t, const struct compare_run *const *runs, size_t count)
+/* Lanes come by column and board. */
+static void count_lanes(struct table *t, const struct compare_lane *const *lanes, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		const struct compare_run *run = runs[i];
+		const struct compare_lane *lane = lanes[i];
 
-		for (size_t k = 0; k < run->results_count; k++) {
-			size_t row = row_of(t, &run->results[k]);
+		for (size_t k = 0; k < lane->lane->count; k++) {
+			const struct lane_entry *e = &lane->lane->entries[k];
+			size_t row = row_of(t, e);
 
-			count_result(&t->tallies[row * t->columns + run->column], &t->board[row],
-			             &run->results[k]);
+			count_entry(&t->tallies[row * t->columns + lane->column], &t->board[row],
+			            e);
 		}
-		if (i + 1 == count || runs[i + 1]->column != run->column ||
-		    strcmp(runs[i + 1]->board, run->board) != 0)
-			end_board(t, run->column);
+		if (i + 1 == count || lanes[i + 1]->column != lane->column ||
+		    strcmp(lanes[i + 1]->board, lane->board) != 0)
+			end_board(t, lane->column, lane->board);
 	}
 }
 
@@ -181,10 +158,11 @@ static void complete_cell(struct compare_tally *cell, const struct compare_tally
 static int by_order(const void *a, const void *b)
 {
 	const struct compare_row *left = a, *right = b;
-	int tests = strcmp(left->test, right->test);
+	int tests;
 
 	if (left->order != right->order)
 		return left->order < right->order ? -1 : 1;
+	tests = left->test == right->test ? 0 : strcmp(left->test, right->test);
 	return tests ? tests : strcmp(left->cell, right->cell);
 }
 
@@ -205,46 +183,29 @@ static void finish_rows(struct table *t)
 
 	for (size_t i = 0; i < t->count; i++) {
 		struct compare_row *row = &t->rows[i], *own;
-		size_t slot = own_cell ? t->slots[slot_of(t, row->test, own_cell)] : 0;
+		size_t at = own_cell ? rowmap_find(&t->map, row->test, own_cell) : 0;
 
 		row->tally = &t->tallies[i * t->columns];
-		if (!slot || slot - 1 == i)
+		if (!at || at - 1 == i)
 			continue;
-		own = &t->rows[slot - 1];
+		own = &t->rows[at - 1];
 		row->order = own->order;
+		own->has_cells = true;
 		own->gap_cells |= row->kind != COMPARE_CONTRACT;
 		for (size_t c = 0; c < t->columns; c++)
-			complete_cell(&row->tally[c], &t->tallies[(slot - 1) * t->columns + c]);
+			complete_cell(&row->tally[c], &t->tallies[(at - 1) * t->columns + c]);
 	}
 }
 
-/* --- what is known to fail --- */
-
-static const char *known_of(const struct compare_input *input, const char *cache,
-                            const struct compare_row *row)
+/* A test's own failures are known where each of its failing contract cells is: the cells say more than a pattern can. rows
+ * are the test's, its own first. */
+static void know_test(struct compare_row *rows, size_t count, size_t columns)
 {
-	for (size_t i = 0; i < input->known_count; i++) {
-		const struct compare_known *known = &input->known[i];
-
-		if (strcmp(known->cache, cache) == 0 && strcmp(known->test, row->test) == 0 &&
-		    glob_match(known->cells, row->cell))
-			return known->why;
-	}
-	return NULL;
-}
-
-/* A test's own failures are known where each of its failing contract cells is. rows are the test's, its own first. */
-static void mark_known(const struct compare_input *input, const char *cache,
-                       struct compare_row *rows, size_t count)
-{
-	if (rows[0].cell[0])
-		return; /* a cell whose test is in no plan */
-	for (size_t i = 1; i < count; i++) {
-		rows[i].known = known_of(input, cache, &rows[i]);
-		for (size_t c = 0; rows[i].known && c < input->columns; c++)
-			rows[i].tally[c].known = rows[i].tally[c].fail;
-	}
-	for (size_t c = 0; c < input->columns; c++) {
+	if (rows[0].cell[0] || !rows[0].has_cells)
+		return; /* a cell whose test is in no plan; a test that fits a pattern itself */
+	rows[0].known = NULL;
+	for (size_t c = 0; c < columns; c++) {
+		const struct compare_known *why = NULL;
 		size_t fail = 0, known = 0;
 
 		for (size_t i = 1; i < count; i++) {
@@ -252,22 +213,23 @@ static void mark_known(const struct compare_input *input, const char *cache,
 				continue;
 			fail += rows[i].tally[c].fail;
 			known += rows[i].tally[c].known;
-			if (rows[i].known)
-				rows[0].known = rows[i].known;
+			if (rows[i].tally[c].known > 0)
+				why = rows[i].known;
 		}
-		if (known > 0 && known == fail)
-			rows[0].tally[c].known = rows[0].tally[c].fail;
+		rows[0].tally[c].known = known > 0 && known == fail ? rows[0].tally[c].fail : 0;
+		if (rows[0].tally[c].known > 0)
+			rows[0].known = why;
 	}
 }
 
 /* Rows are sorted: a test's own, then its cells. */
-static void mark_all_known(const struct compare_input *input, struct compare_class *class)
+static void know_tests(struct compare_class *class, size_t columns)
 {
 	for (size_t i = 0, end; i < class->rows_count; i = end) {
 		end = i + 1;
 		while (end < class->rows_count && class->rows[end].test == class->rows[i].test)
 			end++;
-		mark_known(input, class->cache, &class->rows[i], end - i);
+		know_test(&class->rows[i], end - i, columns);
 	}
 }
 
@@ -294,64 +256,112 @@ static void count_row(struct compare_column *column, const struct compare_row *r
 	}
 }
 
+/* p = 1 without working it out where neither has a bad trial, or both have no other: most rows. */
+static double rates_p(const struct compare_tally *a, const struct compare_tally *b)
+{
+	size_t bad = compare_bad(a) + compare_bad(b), told = compare_told(a) + compare_told(b);
+
+	if (compare_told(a) == 0 || compare_told(b) == 0)
+		return NAN;
+	if (bad == 0 || bad == told)
+		return 1;
+	return stats_fisher(compare_bad(a), compare_told(a), compare_bad(b), compare_told(b));
+}
+
 /* A column that nobody ran says nothing: its rows are not gone. */
-static void judge_row(struct compare_class *class, struct compare_row *row, size_t columns)
+static void judge_row(struct compare_class *class, struct compare_row *row, size_t columns,
+                      size_t revisions)
 {
 	for (size_t c = 0; c < columns; c++) {
 		struct compare_tally *t = &row->tally[c];
+		bool ran = class->columns[c].runs > 0 && !class->columns[c].build_failed;
 
-		t->state = class->columns[c].runs > 0 ? compare_state_of(t) : STATE_UNKNOWN;
+		t->state = ran ? compare_state_of(t) : STATE_UNKNOWN;
 		count_row(&class->columns[c], row, t);
 	}
-	row->change = compare_change_of_row(row->tally, columns, row->kind);
-	row->p = NAN;
-	if (compare_told(&row->tally[0]) > 0 && compare_told(&row->tally[columns - 1]) > 0)
-		row->p = stats_fisher(compare_bad(&row->tally[0]), compare_told(&row->tally[0]),
-		                      compare_bad(&row->tally[columns - 1]),
-		                      compare_told(&row->tally[columns - 1]));
+	for (size_t c = 0; c < columns; c++) {
+		struct compare_tally *t = &row->tally[c];
+
+		t->change = c <= revisions ? compare_change_of_row(row->tally, c, row->kind)
+		                           : compare_change_of(&row->tally[0], t, row->kind);
+		t->p = rates_p(&row->tally[0], t);
+		if (c > 0 && c <= revisions && row->kind == COMPARE_CONTRACT)
+			class->columns[c].undecided +=
+				compare_trials_needed(&row->tally[0], t) > 0 &&
+				t->change == CHANGE_FLAKY;
+	}
 }
 
-static void count_column(struct compare_column *column, const struct compare_run *run)
+static void count_column(struct compare_column *column, const struct compare_lane *lane)
 {
-	column->runs++;
-	column->open += run->open;
-	column->broken += run->broken;
-	column->faults += run->faults;
-	column->warnings += run->warnings;
+	column->runs += lane->runs;
+	column->open += lane->open;
+	column->broken += lane->broken;
+	column->faults += lane->faults;
+	column->warnings += lane->warnings;
+	if (lane->build_failed)
+		column->build_failed = lane->build_failed;
 }
 
-/* Runs of one class and kind, by column and board. */
-static void make_class(struct compare_class *class, const struct compare_run *const *runs,
-                       size_t count, const struct compare_input *input)
+static void make_costs(struct compare_class *class, const struct compare_lane *const *lanes,
+                       size_t count, size_t columns)
 {
-	size_t columns = input->columns;
-	struct table t = {.columns = columns};
+	SCOPED_MEM mem = xcalloc(count, sizeof(struct cost_lane));
+	SCOPED_MEM summaries_mem = xcalloc(columns, sizeof(struct cost_summary));
+	struct cost_summary *summaries = summaries_mem;
+	struct cost_lane *measured = mem;
 
-	class->cache = runs[0]->cache;
-	class->kind = runs[0]->kind;
-	class->columns = xcalloc(columns, sizeof(*class->columns));
 	for (size_t i = 0; i < count; i++)
-		count_column(&class->columns[runs[i]->column], runs[i]);
-	count_runs(&t, runs, count);
+		measured[i] = (struct cost_lane){lanes[i]->column, lanes[i]->board, lanes[i]->lane};
+	cost_make(&class->costs, summaries, columns, measured, count);
+	for (size_t c = 0; c < columns; c++)
+		class->columns[c].cost = summaries[c];
+}
+
+static void make_rows(struct compare_class *class, const struct compare_lane *const *lanes,
+                      size_t count, const struct compare_input *input, size_t revisions)
+{
+	struct table t = {.columns = input->columns, .input = input, .cache = class->cache};
+
+	count_lanes(&t, lanes, count);
 	finish_rows(&t);
 	class->rows = t.rows;
 	class->rows_count = t.count;
 	class->tallies = t.tallies;
-	free(t.slots);
+	rowmap_release(&t.map);
 	free(t.board);
 	if (t.count > 0)
 		qsort(class->rows, class->rows_count, sizeof(*class->rows), by_order);
 	if (input->known_count > 0)
-		mark_all_known(input, class);
+		know_tests(class, input->columns);
 	for (size_t i = 0; i < t.count; i++)
-		judge_row(class, &class->rows[i], columns);
+		judge_row(class, &class->rows[i], input->columns, revisions);
+}
+
+/* Lanes of one class and kind, by column and board. */
+static void make_class(struct compare_class *class, const struct compare_lane *const *lanes,
+                       size_t count, const struct compare_input *input, size_t revisions)
+{
+	size_t columns = input->columns;
+
+	class->cache = lanes[0]->cache;
+	class->kind = lanes[0]->kind;
+	class->columns = xcalloc(columns, sizeof(*class->columns));
+	for (size_t i = 0; i < count; i++)
+		count_column(&class->columns[lanes[i]->column], lanes[i]);
+	make_rows(class, lanes, count, input, revisions);
+	make_costs(class, lanes, count, columns);
 	for (size_t c = 0; c < columns; c++)
 		class->columns[c].state = compare_verdict_of(&class->columns[c]);
+	facts_controls(class, input);
+	for (size_t c = 1; c <= revisions; c++)
+		facts_judge(class, input, c, revisions);
+	facts_sense(class, columns, revisions);
 }
 
 /* --- all classes --- */
 
-static int compare_classes(const struct compare_run *a, const struct compare_run *b)
+static int compare_classes(const struct compare_lane *a, const struct compare_lane *b)
 {
 	int classes = (int)cache_class_parse(a->cache) - (int)cache_class_parse(b->cache);
 
@@ -360,7 +370,7 @@ static int compare_classes(const struct compare_run *a, const struct compare_run
 
 static int by_class(const void *a, const void *b)
 {
-	const struct compare_run *const *left = a, *const *right = b;
+	const struct compare_lane *const *left = a, *const *right = b;
 	int classes = compare_classes(*left, *right);
 
 	if (classes)
@@ -370,26 +380,43 @@ static int by_class(const void *a, const void *b)
 	return strcmp((*left)->board, (*right)->board);
 }
 
+/* Controls are the columns at the end. */
+static size_t count_revisions(const struct compare_input *input)
+{
+	size_t end = input->columns;
+
+	while (input->specs && end > 1 && input->specs[end - 1].role == ROLE_CONTROL)
+		end--;
+	return end > 0 ? end - 1 : 0;
+}
+
 struct comparison *compare_make(const struct compare_input *input)
 {
-	size_t count = input->runs_count;
+	size_t count = input->lanes_count;
 	struct comparison *all = xcalloc(1, sizeof(*all));
-	SCOPED_MEM mem = xcalloc(count + 1, sizeof(struct compare_run *));
-	const struct compare_run **sorted = mem;
+	SCOPED_MEM mem = xcalloc(count + 1, sizeof(struct compare_lane *));
+	const struct compare_lane **sorted = mem;
 
 	all->columns = input->columns;
+	all->revisions = count_revisions(input);
 	all->classes = xcalloc(count + 1, sizeof(*all->classes));
 	for (size_t i = 0; i < count; i++)
-		sorted[i] = &input->runs[i];
+		sorted[i] = &input->lanes[i];
 	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are sorted */
 	qsort((void *)sorted, count, sizeof(*sorted), by_class);
 	for (size_t first = 0, end; first < count; first = end) {
 		end = first + 1;
 		while (end < count && compare_classes(sorted[first], sorted[end]) == 0)
 			end++;
-		make_class(&all->classes[all->classes_count++], sorted + first, end - first, input);
+		make_class(&all->classes[all->classes_count++], sorted + first, end - first, input,
+		           all->revisions);
 	}
 	return all;
+}
+
+size_t compare_last(const struct comparison *comparison)
+{
+	return comparison->revisions;
 }
 
 void compare_free(struct comparison *comparison)
@@ -397,9 +424,15 @@ void compare_free(struct comparison *comparison)
 	if (!comparison)
 		return;
 	for (size_t i = 0; i < comparison->classes_count; i++) {
-		free(comparison->classes[i].rows);
-		free(comparison->classes[i].tallies);
-		free(comparison->classes[i].columns);
+		struct compare_class *class = &comparison->classes[i];
+
+		for (size_t c = 0; c < comparison->columns; c++)
+			free(class->columns[c].why);
+		free(class->rows);
+		free(class->tallies);
+		free(class->columns);
+		free(class->controls);
+		cost_release(&class->costs);
 	}
 	free(comparison->classes);
 	free(comparison);

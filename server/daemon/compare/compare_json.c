@@ -1,224 +1,301 @@
 #include "server/daemon/compare/compare_json.h"
 
+#include "common/jx.h"
 #include "server/daemon/compare/compare.h"
+#include "server/daemon/compare/jsonout.h"
 #include "server/daemon/compare/stats.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What a pass on boards of this kind is worth. */
-static const char *note_of(const char *kind)
+/* key comes as it is to stand there: ",\"name\":". Most of the time goes into cells, which have no commas to think of. */
+static void put_int(struct jsonout *out, const char *key, int64_t value)
 {
-	if (strcmp(kind, "qemu") == 0)
-		return "QEMU holds one copy of memory: a pass here says nothing about coherency";
-	if (strcmp(kind, "host") == 0)
-		return "a host tests the farm itself: a pass here says nothing about coherency";
-	return NULL;
+	jsonout_raw(out, key);
+	jsonout_int(out, value);
 }
 
-bool compare_proves_coherency(const char *cache, const char *kind)
+static void put_count(struct jsonout *out, const char *key, size_t value)
 {
-	return strcmp(cache, "none") != 0 && !note_of(kind);
+	put_int(out, key, (int64_t)value);
 }
 
-static json_t *number(size_t value)
+static void put_text(struct jsonout *out, const char *key, const char *value)
 {
-	return json_integer((json_int_t)value);
+	jsonout_raw(out, key);
+	jsonout_text(out, value);
 }
 
-/* Members are set one by one: json_pack() would read its format for each of some ten thousand cells. */
-static json_t *cell_json(const struct compare_tally *t)
+static void put_number(struct jsonout *out, const char *key, double value)
 {
-	json_t *cell = json_object();
+	jsonout_raw(out, key);
+	jsonout_number(out, value);
+}
+
+static void put_id(struct jsonout *out, const char *key, int64_t id)
+{
+	jsonout_raw(out, key);
+	if (id)
+		jsonout_int(out, id);
+	else
+		jsonout_raw(out, "null");
+}
+
+static void put_json(struct jsonout *out, const char *key, const json_t *value)
+{
+	char *text = jx_text(value);
+
+	jsonout_raw(out, key);
+	jsonout_raw(out, text);
+	free(text);
+}
+
+/* --- rows --- */
+
+static void put_interval(struct jsonout *out, const struct compare_tally *t)
+{
 	size_t told = compare_told(t);
 	struct stats_interval rate = stats_wilson(compare_bad(t), told);
 
-	(void)json_object_set_new_nocheck(cell, "state",
-	                                  json_string_nocheck(compare_state_name(t->state)));
-	(void)json_object_set_new_nocheck(cell, "low", told ? json_real(rate.low) : json_null());
-	(void)json_object_set_new_nocheck(cell, "high", told ? json_real(rate.high) : json_null());
-	(void)json_object_set_new_nocheck(cell, "n",
-	                                  number(t->pass + t->fail + t->skip + t->other));
-	(void)json_object_set_new_nocheck(cell, "pass", number(t->pass));
-	(void)json_object_set_new_nocheck(cell, "fail", number(t->fail));
-	(void)json_object_set_new_nocheck(cell, "known", number(t->known));
-	(void)json_object_set_new_nocheck(cell, "skip", number(t->skip));
-	(void)json_object_set_new_nocheck(cell, "other", number(t->other));
-	(void)json_object_set_new_nocheck(cell, "missing", number(t->missing));
-	(void)json_object_set_new_nocheck(cell, "warnings", number(t->warned));
-	(void)json_object_set_new_nocheck(
-		cell, "result", t->telling ? json_integer((json_int_t)t->telling) : json_null());
-	return cell;
+	if (told == 0) {
+		jsonout_raw(out, ",\"low\":null,\"high\":null");
+		return;
+	}
+	jsonout_raw(out, ",\"low\":");
+	jsonout_part(out, rate.low);
+	jsonout_raw(out, ",\"high\":");
+	jsonout_part(out, rate.high);
 }
 
-static json_t *row_json(const struct compare_row *row, size_t columns)
+static void put_cell(struct jsonout *out, const struct compare_row *row, size_t column)
 {
-	json_t *cells = json_array(), *json;
-	char *proof = compare_proof(row, columns);
+	const struct compare_tally *t = &row->tally[column];
+	char *proof = compare_proof(row, column);
 
-	for (size_t c = 0; c < columns; c++)
-		(void)json_array_append_new(cells, cell_json(&row->tally[c]));
-	json = json_pack("{s:s, s:s?, s:s, s:s?, s:s, s:o, s:s?, s:o}", "test", row->test, "cell",
-	                 row->cell[0] ? row->cell : NULL, "test_kind", compare_kind_name(row->kind),
-	                 "known", row->known, "class_of_change", compare_change_name(row->change),
-	                 "p", isnan(row->p) ? json_null() : json_real(row->p), "proof", proof,
-	                 "cells", cells);
+	put_text(out, "{\"state\":", compare_state_name(t->state));
+	put_interval(out, t);
+	put_count(out, ",\"n\":", t->pass + t->fail + t->skip + t->other);
+	put_count(out, ",\"pass\":", t->pass);
+	put_count(out, ",\"fail\":", t->fail);
+	put_count(out, ",\"known\":", t->known);
+	put_count(out, ",\"skip\":", t->skip);
+	put_count(out, ",\"other\":", t->other);
+	put_count(out, ",\"missing\":", t->missing);
+	put_count(out, ",\"warnings\":", t->warned);
+	put_number(out, ",\"p\":", column > 0 ? t->p : NAN);
+	put_text(out, ",\"proof\":", proof);
+	put_id(out, ",\"result\":", t->telling);
+	jsonout_raw(out, "}");
 	free(proof);
-	return json;
 }
 
-static json_t *column_json(const struct compare_column *c, json_t *label)
+/* F→F→P: base and the revisions. */
+static void put_line(struct jsonout *out, const struct compare_row *row, size_t revisions)
 {
-	return json_pack("{s:O, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "label",
-	                 label, "state", compare_verdict_name(c->state), "runs",
-	                 (json_int_t)c->runs, "pass", (json_int_t)c->pass, "fail",
-	                 (json_int_t)c->fail, "known_fail", (json_int_t)c->known_fail, "skip",
-	                 (json_int_t)c->skip, "other", (json_int_t)c->other, "missing",
-	                 (json_int_t)c->missing, "gap_fail", (json_int_t)c->gap_fail, "faults",
-	                 (json_int_t)c->faults, "warnings", (json_int_t)c->warnings);
+	jsonout_raw(out, ",\"line\":\"");
+	for (size_t c = 0; c <= revisions; c++) {
+		char letter = compare_state_letter(row->tally[c].state);
+
+		jsonout_raw(out, c > 0 ? "\u2192" : "");
+		jsonout_bytes(out, &letter, 1);
+	}
+	jsonout_raw(out, "\"");
 }
 
-static json_t *class_json(const struct compare_class *class, size_t columns, const json_t *labels)
+static void put_changes(struct jsonout *out, const struct compare_row *row, size_t columns,
+                        size_t revisions)
 {
-	json_t *column_list = json_array(), *rows = json_array();
-
+	jsonout_raw(out, ",\"changes\":[");
 	for (size_t c = 0; c < columns; c++)
-		(void)json_array_append_new(
-			column_list, column_json(&class->columns[c], json_array_get(labels, c)));
-	for (size_t i = 0; i < class->rows_count; i++)
-		(void)json_array_append_new(rows, row_json(&class->rows[i], columns));
-	return json_pack("{s:s, s:s, s:b, s:s?, s:o, s:o}", "cache", class->cache, "kind",
-	                 class->kind, "proves_coherency",
-	                 compare_proves_coherency(class->cache, class->kind), "note",
-	                 note_of(class->kind), "columns", column_list, "rows", rows);
+		put_text(out, c > 0 ? "," : "",
+		         c > 0 && c <= revisions ? compare_change_name(row->tally[c].change)
+		                                 : NULL);
+	jsonout_raw(out, "]");
 }
 
-json_t *compare_json(const struct comparison *comparison, const json_t *labels)
+static void put_known(struct jsonout *out, const struct compare_known *known)
 {
-	json_t *classes = json_array(), *doc;
-	char *headline = compare_headline(comparison, labels);
-
-	for (size_t i = 0; i < comparison->classes_count; i++)
-		(void)json_array_append_new(
-			classes, class_json(&comparison->classes[i], comparison->columns, labels));
-	doc = json_pack("{s:O, s:o, s:s}", "labels", labels, "classes", classes, "headline",
-	                headline);
-	free(headline);
-	return doc;
-}
-
-/* --- the headline --- */
-
-/* How many tests (not cells) have each change: a test has the worst of its rows'. Rows of a test follow each other. */
-static void count_changes(const struct compare_class *class, size_t counts[CHANGE_COUNT])
-{
-	for (size_t i = 0, end; i < class->rows_count; i = end) {
-		enum compare_change worst = class->rows[i].change;
-
-		for (end = i + 1;
-		     end < class->rows_count && class->rows[end].test == class->rows[i].test; end++)
-			if (class->rows[end].change < worst)
-				worst = class->rows[end].change;
-		counts[worst]++;
+	put_text(out, ",\"known\":", known ? known->why : NULL);
+	if (!known || !known->issue) {
+		jsonout_raw(out, ",\"issue\":null");
+		return;
 	}
+	put_int(out, ",\"issue\":{\"id\":", known->issue);
+	put_text(out, ",\"link\":", known->link);
+	jsonout_raw(out, "}");
 }
 
-static const char *plural(size_t n)
+static void put_row(struct jsonout *out, const struct compare_row *row,
+                    const struct comparison *all)
 {
-	return n == 1 ? "" : "s";
-}
+	const struct compare_tally *last = &row->tally[compare_last(all)];
+	char *proof = compare_proof(row, compare_last(all));
 
-static void write_passed(FILE *out, const struct compare_column *c)
-{
-	size_t results = c->contract_pass + c->known_fail;
-
-	(void)fprintf(out, "%zu result%s, none failed", results, plural(results));
-	if (c->known_fail > 0)
-		(void)fprintf(out, " but %zu that %s known", c->known_fail,
-		              c->known_fail == 1 ? "is" : "are");
-}
-
-/* What the column by itself says, in few words. */
-static void write_column(FILE *out, const struct compare_column *c)
-{
-	if (c->state == COLUMN_RUNNING)
-		(void)fprintf(out, "still running");
-	else if (c->state == COLUMN_PASS)
-		write_passed(out, c);
-	else if (c->state == COLUMN_FAIL && c->fail + c->cell_fail > 0)
-		(void)fprintf(out, "%zu failed", c->fail > 0 ? c->fail : c->cell_fail);
-	else if (c->state == COLUMN_FAIL)
-		(void)fprintf(out, "%zu kernel warning%s", c->warnings, plural(c->warnings));
-	else if (c->missing > 0)
-		(void)fprintf(out, "incomplete, %zu result%s missing", c->missing,
-		              plural(c->missing));
-	else
-		(void)fprintf(out, "%s",
-		              c->state == COLUMN_INCOMPLETE ? "incomplete" : "no verdict");
-}
-
-static void write_changes(FILE *out, const size_t counts[CHANGE_COUNT])
-{
-	static const enum compare_change told[] = {
-		CHANGE_REGRESSED,     CHANGE_FIXED_THEN_LOST, CHANGE_CONFLICT,   CHANGE_FLAKY,
-		CHANGE_STILL_FAILING, CHANGE_FIXED,           CHANGE_NO_VERDICT, CHANGE_NEW,
-		CHANGE_GONE};
-	bool any = false;
-
-	for (size_t i = 0; i < sizeof(told) / sizeof(*told); i++) {
-		if (counts[told[i]] == 0)
-			continue;
-		(void)fprintf(out, "%s%zu %s", any ? ", " : "", counts[told[i]],
-		              compare_change_name(told[i]));
-		any = true;
+	put_text(out, "{\"test\":", row->test);
+	put_text(out, ",\"cell\":", row->cell[0] ? row->cell : NULL);
+	put_text(out, ",\"test_kind\":", compare_kind_name(row->kind));
+	put_known(out, row->known);
+	put_text(out, ",\"class_of_change\":", compare_change_name(last->change));
+	put_changes(out, row, all->columns, all->revisions);
+	put_line(out, row, all->revisions);
+	put_number(out, ",\"p\":", last->p);
+	put_text(out, ",\"proof\":", proof);
+	jsonout_raw(out, ",\"cells\":[");
+	for (size_t c = 0; c < all->columns; c++) {
+		jsonout_raw(out, c > 0 ? "," : "");
+		put_cell(out, row, c);
 	}
-	if (!any)
-		(void)fprintf(out, "nothing changed");
+	jsonout_raw(out, "]}");
+	free(proof);
 }
 
-static void write_class(FILE *out, const struct compare_class *class, size_t columns)
-{
-	const struct compare_column *last = &class->columns[columns - 1];
-	size_t counts[CHANGE_COUNT] = {0};
+/* --- costs --- */
 
-	(void)fprintf(out, "%s (%s) ", class->cache, class->kind);
-	count_changes(class, counts);
-	if (columns > 1 && last->state != COLUMN_RUNNING && last->runs > 0) {
-		write_changes(out, counts);
-		(void)fprintf(out, " (");
-		write_column(out, last);
-		(void)fprintf(out, ")");
-	} else {
-		write_column(out, last);
+static void put_cost(struct jsonout *out, const struct cost_cell *cell)
+{
+	if (cell->count == 0) {
+		jsonout_raw(out, "null");
+		return;
 	}
+	put_count(out, "{\"n\":", cell->count);
+	put_count(out, ",\"runs\":", cell->groups);
+	put_number(out, ",\"median\":", cell->median);
+	put_number(out, ",\"mad\":", cell->mad);
+	put_number(out, ",\"min\":", cell->min);
+	put_text(out, ",\"shown\":", cost_change_name(cell->change));
+	if (cost_change_name(cell->change)) {
+		put_number(out, ",\"ratio\":", cell->ratio);
+		put_number(out, ",\"low\":", cell->low);
+		put_number(out, ",\"high\":", cell->high);
+		put_number(out, ",\"p\":", cell->p);
+	}
+	jsonout_raw(out, "}");
 }
 
-char *compare_headline(const struct comparison *comparison, const json_t *labels)
+static void put_costs(struct jsonout *out, const struct cost_table *costs, size_t columns)
 {
-	size_t columns = comparison->columns, len;
-	bool qemu = false;
-	char *text = NULL;
-	FILE *out = open_memstream(&text, &len);
+	jsonout_raw(out, ",\"costs\":[");
+	for (size_t i = 0; i < costs->count; i++) {
+		const struct cost_row *row = &costs->rows[i];
 
-	if (!out)
-		abort(); /* out of memory */
-	(void)fprintf(out, "%s", json_string_value(json_array_get(labels, columns - 1)));
-	if (columns > 1)
-		(void)fprintf(out, " against %s", json_string_value(json_array_get(labels, 0)));
-	(void)fprintf(out, ": ");
+		put_text(out, i > 0 ? ",{\"test\":" : "{\"test\":", row->test);
+		put_text(out, ",\"cell\":", row->cell[0] ? row->cell : NULL);
+		put_text(out, ",\"name\":", row->name);
+		put_text(out, ",\"unit\":", row->unit);
+		put_text(out, ",\"board\":", row->board);
+		jsonout_raw(out, ",\"cells\":[");
+		for (size_t c = 0; c < columns; c++) {
+			jsonout_raw(out, c > 0 ? "," : "");
+			put_cost(out, &row->cells[c]);
+		}
+		jsonout_raw(out, "]}");
+	}
+	jsonout_raw(out, "]");
+}
+
+static void put_cost_summary(struct jsonout *out, const struct cost_summary *cost)
+{
+	if (cost->compared == 0) {
+		jsonout_raw(out, ",\"cost\":null");
+		return;
+	}
+	put_count(out, ",\"cost\":{\"compared\":", cost->compared);
+	put_count(out, ",\"more\":", cost->more);
+	put_count(out, ",\"less\":", cost->less);
+	put_number(out, ",\"ratio\":", cost->ratio);
+	put_number(out, ",\"low\":", cost->low);
+	put_number(out, ",\"high\":", cost->high);
+	put_text(out, ",\"shown\":", cost->more > 0 ? "more" : cost->less > 0 ? "less" : "~");
+	jsonout_raw(out, "}");
+}
+
+/* --- classes --- */
+
+static void put_column(struct jsonout *out, const struct compare_column *c, const json_t *label)
+{
+	put_text(out, "{\"label\":", json_string_value(label));
+	put_text(out, ",\"state\":", compare_verdict_name(c->state));
+	put_text(out, ",\"verdict\":", judgement_name(c->verdict));
+	put_text(out, ",\"why\":", c->why);
+	put_count(out, ",\"runs\":", c->runs);
+	put_count(out, ",\"pass\":", c->pass);
+	put_count(out, ",\"fail\":", c->fail);
+	put_count(out, ",\"known_fail\":", c->known_fail);
+	put_count(out, ",\"skip\":", c->skip);
+	put_count(out, ",\"other\":", c->other);
+	put_count(out, ",\"missing\":", c->missing);
+	put_count(out, ",\"gap_fail\":", c->gap_fail);
+	put_count(out, ",\"faults\":", c->faults);
+	put_count(out, ",\"warnings\":", c->warnings);
+	put_count(out, ",\"undecided\":", c->undecided);
+	put_text(out, ",\"build_failed\":", c->build_failed);
+	put_cost_summary(out, &c->cost);
+	jsonout_raw(out, "}");
+}
+
+static void put_sensitivity(struct jsonout *out, const struct compare_class *class)
+{
+	if (class->sense == SENSE_UNASKED) {
+		jsonout_raw(out, ",\"sensitivity\":null");
+		return;
+	}
+	put_text(out, ",\"sensitivity\":{\"state\":", judge_sense_name(class->sense));
+	jsonout_raw(out, ",\"controls\":[");
+	for (size_t i = 0; i < class->controls_count; i++) {
+		const struct compare_control *control = &class->controls[i];
+
+		put_count(out, i > 0 ? ",{\"column\":" : "{\"column\":", control->column);
+		put_text(out, ",\"test\":", control->test);
+		put_text(out, ",\"seen\":", compare_seen_name(control->seen));
+		put_id(out, ",\"result\":", control->telling);
+		jsonout_raw(out, "}");
+	}
+	jsonout_raw(out, "]}");
+}
+
+static void put_class(struct jsonout *out, const struct compare_class *class,
+                      const struct comparison *all, const json_t *labels)
+{
+	const char *note = compare_note(class->cache, class->kind);
+
+	put_text(out, "{\"cache\":", class->cache);
+	put_text(out, ",\"kind\":", class->kind);
+	jsonout_raw(out, note ? ",\"proves_coherency\":false" : ",\"proves_coherency\":true");
+	put_text(out, ",\"note\":", note);
+	put_sensitivity(out, class);
+	jsonout_raw(out, ",\"columns\":[");
+	for (size_t c = 0; c < all->columns; c++) {
+		jsonout_raw(out, c > 0 ? "," : "");
+		put_column(out, &class->columns[c], json_array_get(labels, c));
+	}
+	jsonout_raw(out, "]");
+	put_costs(out, &class->costs, all->columns);
+	jsonout_raw(out, ",\"rows\":[");
+	for (size_t i = 0; i < class->rows_count; i++) {
+		jsonout_raw(out, i > 0 ? "," : "");
+		put_row(out, &class->rows[i], all);
+	}
+	jsonout_raw(out, "]}");
+}
+
+char *compare_json(const struct comparison *comparison, const struct compare_titles *titles,
+                   size_t *len)
+{
+	char *headline = compare_headline(comparison, titles->labels);
+	struct jsonout out = {0};
+
+	put_json(&out, "{\"labels\":", titles->labels);
+	put_json(&out, ",\"columns\":", titles->columns);
+	put_json(&out, ",\"builds\":", titles->builds);
+	put_text(&out, ",\"headline\":", headline);
+	jsonout_raw(&out, ",\"classes\":[");
 	for (size_t i = 0; i < comparison->classes_count; i++) {
-		if (i > 0)
-			(void)fprintf(out, "; ");
-		write_class(out, &comparison->classes[i], columns);
-		qemu |= strcmp(comparison->classes[i].kind, "qemu") == 0;
+		jsonout_raw(&out, i > 0 ? "," : "");
+		put_class(&out, &comparison->classes[i], comparison, titles->labels);
 	}
-	if (comparison->classes_count == 0)
-		(void)fprintf(out, "no runs");
-	if (qemu)
-		(void)fprintf(out, "; passes on QEMU prove nothing about coherency");
-	(void)fprintf(out, ".");
-	(void)fclose(out);
-	return text;
+	jsonout_raw(&out, "]}");
+	free(headline);
+	*len = out.len;
+	return jsonout_end(&out);
 }

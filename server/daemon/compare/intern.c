@@ -6,20 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t hash(const char *text)
+static uint64_t hash(const char *text, size_t len)
 {
 	uint64_t h = 14695981039346656037U;
 
-	for (; *text; text++)
-		h = (h ^ (unsigned char)*text) * 1099511628211U;
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (unsigned char)text[i]) * 1099511628211U;
 	return h ^ (h >> 29);
 }
 
-static char **slot_of(const struct intern *table, const char *text)
+static char **slot_of(const struct intern *table, const char *text, size_t len)
 {
-	size_t i = (size_t)hash(text) & (table->size - 1);
+	size_t i = (size_t)hash(text, len) & (table->size - 1);
 
-	while (table->slots[i] && strcmp(table->slots[i], text) != 0)
+	while (table->slots[i] &&
+	       (strncmp(table->slots[i], text, len) != 0 || table->slots[i][len]))
 		i = (i + 1) & (table->size - 1);
 	return &table->slots[i];
 }
@@ -31,24 +32,30 @@ static void grow(struct intern *table)
 	bigger.slots = xcalloc(bigger.size, sizeof(*bigger.slots));
 	for (size_t i = 0; i < table->size; i++)
 		if (table->slots[i])
-			*slot_of(&bigger, table->slots[i]) = table->slots[i];
+			*slot_of(&bigger, table->slots[i], strlen(table->slots[i])) =
+				table->slots[i];
 	bigger.count = table->count;
 	free((void *)table->slots);
 	*table = bigger;
 }
 
-const char *intern_text(struct intern *table, const char *text)
+const char *intern_span(struct intern *table, const char *text, size_t len)
 {
 	char **slot;
 
 	if (table->count * 2 >= table->size)
 		grow(table);
-	slot = slot_of(table, text);
+	slot = slot_of(table, text, len);
 	if (!*slot) {
-		*slot = xstrdup(text);
+		*slot = xstrndup(text, len);
 		table->count++;
 	}
 	return *slot;
+}
+
+const char *intern_text(struct intern *table, const char *text)
+{
+	return intern_span(table, text, strlen(text));
 }
 
 void intern_release(struct intern *table)

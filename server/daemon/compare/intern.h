@@ -9,4 +9,5 @@ struct intern {
 
 /* The one copy of text, valid until intern_release(). */
 const char *intern_text(struct intern *table, const char *text);
+const char *intern_span(struct intern *table, const char *text, size_t len); /* no NUL in it */
 void intern_release(struct intern *table);

@@ -92,20 +92,32 @@ enum compare_change compare_change_of(const struct compare_tally *first,
 	return change;
 }
 
-enum compare_change compare_change_of_row(const struct compare_tally *tally, size_t columns,
+enum compare_change compare_change_of_row(const struct compare_tally *tally, size_t last,
                                           enum compare_test_kind kind)
 {
-	const struct compare_tally *first = &tally[0], *last = &tally[columns - 1];
-	enum compare_change change = compare_change_of(first, last, kind);
+	enum compare_change change = compare_change_of(&tally[0], &tally[last], kind);
 
 	if (change != CHANGE_STILL_FAILING && change != CHANGE_FLAKY &&
 	    change != CHANGE_KNOWN_FAILING)
 		return change;
-	for (size_t c = 1; c + 1 < columns; c++)
-		if (compare_change_of(first, &tally[c], kind) == CHANGE_FIXED &&
-		    compare_change_of(&tally[c], last, kind) == CHANGE_REGRESSED)
+	for (size_t c = 1; c < last; c++)
+		if (compare_change_of(&tally[0], &tally[c], kind) == CHANGE_FIXED &&
+		    compare_change_of(&tally[c], &tally[last], kind) == CHANGE_REGRESSED)
 			return CHANGE_FIXED_THEN_LOST;
 	return change;
+}
+
+size_t compare_trials_needed(const struct compare_tally *first, const struct compare_tally *last)
+{
+	const struct compare_tally *clean = first->state == STATE_CLEAN ? first : last;
+	const struct compare_tally *bad = clean == first ? last : first;
+	size_t needed;
+
+	if (clean->state != STATE_CLEAN || bad->state != STATE_MIXED)
+		return 0;
+	needed = stats_clean_needed((double)compare_bad(bad) / (double)compare_told(bad),
+	                            STATS_ALPHA);
+	return needed > compare_told(clean) && needed < SIZE_MAX ? needed - compare_told(clean) : 0;
 }
 
 /* bad is not clean: what do clean's trials prove beside bad's rate? */
@@ -125,11 +137,11 @@ static char *proof_of_clean(const struct compare_tally *bad, const struct compar
 	                 which, 100 * rate, needed);
 }
 
-char *compare_proof(const struct compare_row *row, size_t columns)
+char *compare_proof(const struct compare_row *row, size_t column)
 {
-	const struct compare_tally *first = &row->tally[0], *last = &row->tally[columns - 1];
+	const struct compare_tally *first = &row->tally[0], *last = &row->tally[column];
 
-	if (columns < 2 || compare_told(first) == 0 || compare_told(last) == 0)
+	if (column == 0 || compare_told(first) == 0 || compare_told(last) == 0)
 		return NULL;
 	if (compare_bad(first) > 0 && compare_bad(last) == 0)
 		return proof_of_clean(first, last, "old");
@@ -139,14 +151,16 @@ char *compare_proof(const struct compare_row *row, size_t columns)
 		return NULL;
 	return xasprintf("%zu of %zu, then %zu of %zu: %s (p = %.2g)", compare_bad(first),
 	                 compare_told(first), compare_bad(last), compare_told(last),
-	                 row->p <= STATS_ALPHA ? "the rate changed"
-	                                       : "no change of the rate is shown",
-	                 row->p);
+	                 last->p <= STATS_ALPHA ? "the rate changed"
+	                                        : "no change of the rate is shown",
+	                 last->p);
 }
 
 /* Missing, broken and untold results never make a green column. */
 enum compare_verdict compare_verdict_of(const struct compare_column *c)
 {
+	if (c->build_failed)
+		return COLUMN_NO_VERDICT;
 	if (c->open > 0)
 		return COLUMN_RUNNING;
 	if (c->fail + c->cell_fail + c->warnings > 0)
@@ -167,6 +181,37 @@ const char *compare_state_name(enum compare_state state)
 	};
 
 	return names[state];
+}
+
+/* For the line of a row: F→F→P. */
+char compare_state_letter(enum compare_state state)
+{
+	static const char letters[] = {
+		[STATE_ABSENT] = '-',   [STATE_UNKNOWN] = '?', [STATE_SKIP] = 'S',
+		[STATE_CLEAN] = 'P',    [STATE_BAD] = 'F',     [STATE_MIXED] = 'f',
+		[STATE_CONFLICT] = 'C',
+	};
+
+	return letters[state];
+}
+
+const char *compare_seen_name(enum compare_seen seen)
+{
+	static const char *const names[] = {
+		[SEEN_FAILING] = "fails", [SEEN_PASSING] = "passes", [SEEN_NOTHING] = "no-verdict"};
+
+	return names[seen];
+}
+
+const char *compare_note(const char *cache, const char *kind)
+{
+	if (strcmp(kind, "qemu") == 0)
+		return "QEMU holds one copy of memory: a pass here says nothing about coherency";
+	if (strcmp(kind, "host") == 0)
+		return "a host tests the farm itself: a pass here says nothing about coherency";
+	if (strcmp(cache, "none") == 0)
+		return "no ARM cache here: a pass says nothing about coherency";
+	return NULL;
 }
 
 const char *compare_change_name(enum compare_change change)
@@ -198,6 +243,8 @@ const char *compare_verdict_name(enum compare_verdict verdict)
 		[COLUMN_NO_VERDICT] = "no-verdict",
 		[COLUMN_INCOMPLETE] = "incomplete",
 		[COLUMN_RUNNING] = "running",
+		[COLUMN_NOT_SENSITIVE] = "not-sensitive",
+		[COLUMN_SENSITIVE] = "sensitive",
 	};
 
 	return names[verdict];

@@ -60,13 +60,19 @@ static int compare_get(struct http_req *req, struct err *err)
 {
 	struct jx_errors errors = {0};
 	struct wanted w = {0};
-	json_t *doc;
+	struct compare_loaded *loaded;
 
 	if (read_query(req, &w) < 0)
 		return -1;
-	doc = compare_load(req->db, &w.query, err);
-	if (doc)
-		return http_reply_json(req, 200, doc);
+	w.query.now_us = req->now_us;
+	loaded = compare_load(req->db, &w.query, err);
+	if (loaded) {
+		size_t len;
+		char *text = compare_loaded_json(loaded, &len);
+
+		compare_loaded_free(loaded);
+		return http_reply_text(req, 200, "application/json", text, len);
+	}
 	if (err->kind != ERR_INVALID && err->kind != ERR_TOOBIG)
 		return -1;
 	jx_complain(&errors,

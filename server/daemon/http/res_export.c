@@ -149,8 +149,9 @@ static int reply_export(struct http_req *req, const struct wanted *w, struct rep
 /* The checks of one column of a job: -1 is the last. */
 static int reply_checks(struct http_req *req, int64_t job, int64_t column, struct err *err)
 {
-	struct compare_query query = {.job = job, .suites = req->ctx->suites};
-	SCOPED_JSON doc = compare_load(req->db, &query, err);
+	struct compare_query query = {
+		.job = job, .suites = req->ctx->suites, .now_us = req->now_us};
+	SCOPED_JSON doc = compare_document(req->db, &query, err);
 	SCOPED_STR base = http_base(req);
 	size_t columns = json_array_size(json_object_get(doc, "labels"));
 

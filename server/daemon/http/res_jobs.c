@@ -116,6 +116,7 @@ static int job_get(struct http_req *req, struct err *err)
 static int job_report(struct http_req *req, struct err *err)
 {
 	const struct facts_source source = {.suites = req->ctx->suites,
+	                                    .now_us = req->now_us,
 	                                    .state_dir = req->ctx->state_dir};
 	const struct report_style style = {.lines = PAGE_LINES};
 	struct page page = {0};

@@ -9,6 +9,7 @@ const struct http_route *const http_routes[] = {
 	http_export_routes,
 	http_files_routes,
 	http_jobs_routes,
+	http_known_issues_routes,
 	http_results_routes,
 	http_runs_routes,
 	http_schedules_routes,

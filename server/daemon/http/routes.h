@@ -10,6 +10,7 @@ extern const struct http_route http_events_routes[];
 extern const struct http_route http_export_routes[];
 extern const struct http_route http_files_routes[];
 extern const struct http_route http_jobs_routes[];
+extern const struct http_route http_known_issues_routes[];
 extern const struct http_route http_results_routes[];
 extern const struct http_route http_runs_routes[];
 extern const struct http_route http_schedules_routes[];

@@ -79,9 +79,10 @@ static int findings_load(struct db *db, const struct facts_source *source, json_
 static json_t *compare_of(struct db *db, const struct facts_source *source, int64_t job,
                           struct err *err)
 {
-	const struct compare_query query = {.job = job, .suites = source->suites};
+	const struct compare_query query = {
+		.job = job, .suites = source->suites, .now_us = source->now_us};
 
-	return compare_load(db, &query, err);
+	return compare_document(db, &query, err);
 }
 
 static int before_load(struct db *db, const struct facts_source *source, int64_t before,

@@ -10,6 +10,7 @@ struct suites;
 struct facts_source {
 	const struct suites *suites;
 	const char *state_dir;
+	int64_t now_us; /* wall */
 };
 
 /* {"job","schedule","compare","before","since","findings","without"} of one job; findings are those with evidence, without

@@ -6,52 +6,96 @@
 #include "server/daemon/compare/compare.h"
 #include "server/daemon/compare/compare_json.h"
 #include "server/daemon/compare/intern.h"
+#include "server/daemon/store/known_issues.h"
+#include "server/daemon/store/lanes.h"
 #include "server/daemon/store/store.h"
 #include "server/daemon/suite.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-struct stored_run {
-	int64_t id, attempt;
-	size_t planned, first; /* results planned; index of its first in loader.results */
-};
-
-struct loader {
-	struct db *db;
+struct compare_loaded {
+	struct db *db; /* while it is loaded */
 	struct intern texts;
-	struct compare_run *runs;
-	struct stored_run *stored; /* one a run */
-	size_t runs_count, runs_room;
-	struct compare_result *results; /* of all runs, one after the other */
-	size_t results_count, results_room;
+	struct compare_lane *lanes; /* one a column, class, kind and board */
+	struct lane **added_up;     /* owned, as each is; one a lane */
+	size_t lanes_count;
 	json_t *labels, *builds; /* builds: one array a column */
+	json_t *columns;         /* what each column is, as the job says */
 	const char *suite;       /* of the runs, in texts; NULL before the first */
 	struct compare_known *known;
 	size_t known_count;
-	size_t columns;
+	struct compare_spec *specs;      /* one a column */
+	struct compare_expect **expects; /* owned, as each is: the specs' lists */
+	size_t columns_count;
+	struct comparison *comparison;
 };
 
-static void loader_release(struct loader *l)
+void compare_loaded_free(struct compare_loaded *l)
 {
-	intern_release(&l->texts);
-	free(l->runs);
-	free(l->stored);
-	free(l->results);
+	if (!l)
+		return;
+	compare_free(l->comparison);
+	for (size_t i = 0; i < l->lanes_count; i++) {
+		lane_release(l->added_up[i]);
+		free(l->added_up[i]);
+	}
+	for (size_t i = 0; l->expects && i < l->columns_count; i++)
+		free(l->expects[i]);
+	free((void *)l->expects);
+	free(l->specs);
+	free(l->lanes);
+	free((void *)l->added_up);
 	free(l->known);
 	json_decref(l->labels);
 	json_decref(l->builds);
+	json_decref(l->columns);
+	intern_release(&l->texts);
+	free(l);
 }
 
-/* --- runs --- */
+/* --- lanes --- */
 
-#define RUN_COLUMNS                                                                                \
-	"SELECT r.id, r.col, r.cache, r.kind, r.board, r.state, r.attempt, r.planned, "            \
-	"(SELECT count(*) FROM attempt a WHERE a.run = r.id AND a.outcome = 'fault'), b.id, "      \
-	"b.name, j.suite FROM run r JOIN build b ON b.id = r.build JOIN job j ON j.id = r.job "
+/* The lane of that column, class, kind and board; a new one is empty. */
+static struct compare_lane *lane_at(struct compare_loaded *l, const struct compare_lane *like)
+{
+	struct compare_lane *lane;
+
+	for (size_t i = 0; i < l->lanes_count; i++) {
+		lane = &l->lanes[i];
+		if (lane->column == like->column && lane->cache == like->cache &&
+		    lane->kind == like->kind && lane->board == like->board)
+			return lane;
+	}
+	l->lanes = xrealloc(l->lanes, (l->lanes_count + 1) * sizeof(*l->lanes));
+	l->added_up = xrealloc((void *)l->added_up, (l->lanes_count + 1) * sizeof(*l->added_up));
+	l->added_up[l->lanes_count] = xcalloc(1, sizeof(struct lane));
+	lane = &l->lanes[l->lanes_count++];
+	*lane = *like;
+	lane->lane = l->added_up[l->lanes_count - 1];
+	return lane;
+}
+
+static struct lane *added_up_of(struct compare_loaded *l, const struct compare_lane *lane)
+{
+	return l->added_up[lane - l->lanes];
+}
+
+static int check_size(const struct compare_loaded *l, struct err *err)
+{
+	size_t entries = 0;
+
+	for (size_t i = 0; i < l->lanes_count; i++)
+		entries += l->added_up[i]->count;
+	if (entries > COMPARE_ENTRIES_MAX)
+		return err_set(err, ERR_TOOBIG,
+		               "more than %d tests and cells: compare less at once",
+		               COMPARE_ENTRIES_MAX);
+	return 0;
+}
 
 /* Name the build among those of its column. */
-static void note_build(struct loader *l, size_t column, int64_t id, const char *name)
+static void note_build(struct compare_loaded *l, size_t column, int64_t id, const char *name)
 {
 	json_t *of_column = json_array_get(l->builds, column), *item;
 	size_t i;
@@ -65,55 +109,8 @@ static void note_build(struct loader *l, size_t column, int64_t id, const char *
 	                            json_pack("{s:I, s:s}", "id", (json_int_t)id, "name", name));
 }
 
-static void add_run(struct loader *l, sqlite3_stmt *s, size_t column)
-{
-	const char *state = db_text(s, 5);
-	struct compare_run run = {.column = column};
-
-	if (l->runs_count == l->runs_room) {
-		l->runs_room = l->runs_room ? l->runs_room * 2 : 64;
-		l->runs = xrealloc(l->runs, l->runs_room * sizeof(*l->runs));
-		l->stored = xrealloc(l->stored, l->runs_room * sizeof(*l->stored));
-	}
-	run.cache = intern_text(&l->texts, db_text(s, 2));
-	run.kind = intern_text(&l->texts, db_text(s, 3));
-	run.board = intern_text(&l->texts, db_text(s, 4));
-	run.open = strcmp(state, "queued") == 0 || strcmp(state, "running") == 0;
-	run.broken = strcmp(state, "failed") == 0 || strcmp(state, "cancelled") == 0;
-	run.faults = (size_t)db_int(s, 8);
-	l->stored[l->runs_count] = (struct stored_run){
-		.id = db_int(s, 0), .attempt = db_int(s, 6), .planned = (size_t)db_int(s, 7)};
-	l->runs[l->runs_count++] = run;
-	note_build(l, column, db_int(s, 9), db_text(s, 10));
-}
-
-static int load_job(struct loader *l, int64_t job, struct err *err)
-{
-	sqlite3_stmt *s = db_query(l->db, "SELECT labels, suite FROM job WHERE id = ?1", "i", job);
-	int rc = db_step(l->db, s, err);
-
-	if (rc == 0)
-		return err_set(err, ERR_NOTFOUND, "no such job: %" PRId64, job);
-	if (rc < 0)
-		return -1;
-	l->labels = json_loads(db_text(s, 0), 0, NULL);
-	l->suite = intern_text(&l->texts, db_text(s, 1));
-	l->columns = json_array_size(l->labels);
-	if (l->columns == 0)
-		return err_set(err, ERR_IO, "job %" PRId64 " has no labels", job);
-	l->builds = json_array();
-	for (size_t i = 0; i < l->columns; i++)
-		(void)json_array_append_new(l->builds, json_array());
-	s = db_query(l->db, RUN_COLUMNS "WHERE r.job = ?1 AND r.purpose = 'test' ORDER BY r.id",
-	             "i", job);
-	while ((rc = db_step(l->db, s, err)) == 1)
-		if ((size_t)db_int(s, 1) < l->columns)
-			add_run(l, s, (size_t)db_int(s, 1));
-	return rc;
-}
-
 /* Tests of two suites may have the same name and be two things: they do not meet in one row. */
-static int check_suite(struct loader *l, const char *suite, struct err *err)
+static int check_suite(struct compare_loaded *l, const char *suite, struct err *err)
 {
 	suite = intern_text(&l->texts, suite);
 	if (l->suite && l->suite != suite)
@@ -124,8 +121,118 @@ static int check_suite(struct loader *l, const char *suite, struct err *err)
 	return 0;
 }
 
+/* The columns that a lane and a run have in common: cache, kind, board, column, build, suite. */
+static struct compare_lane *lane_of_row(struct compare_loaded *l, sqlite3_stmt *s, size_t column)
+{
+	const struct compare_lane like = {.column = column,
+	                                  .cache = intern_text(&l->texts, db_text(s, 0)),
+	                                  .kind = intern_text(&l->texts, db_text(s, 1)),
+	                                  .board = intern_text(&l->texts, db_text(s, 2))};
+
+	note_build(l, column, db_int(s, 4), db_text(s, 5));
+	return lane_at(l, &like);
+}
+
+#define COMMON(t) "SELECT " t ".cache, " t ".kind, " t ".board, " t ".col, b.id, b.name, j.suite, "
+
+#define LANES                                                                                      \
+	COMMON("l")                                                                                \
+	"l.runs, l.broken, l.faults, l.warnings, l.build_failed, l.tallies FROM lane l JOIN "      \
+	"build b ON b.id = l.build JOIN job j ON j.id = l.job "
+
+/* Runs of tests that are in no lane yet. */
+#define OPEN_RUNS                                                                                  \
+	COMMON("r")                                                                                \
+	"r.id, r.attempt, r.planned, r.state, (SELECT count(*) FROM attempt a WHERE a.run = r.id " \
+	"AND a.outcome = 'fault') FROM run r JOIN build b ON b.id = r.build JOIN job j ON j.id = " \
+	"r.job WHERE r.folded = 0 AND r.purpose = 'test' AND "
+
+/* column: -1 when the row says it itself. */
+static int add_lanes(struct compare_loaded *l, sqlite3_stmt *s, int64_t column, struct err *err)
+{
+	int rc;
+
+	while ((rc = db_step(l->db, s, err)) == 1) {
+		size_t c = (size_t)(column < 0 ? db_int(s, 3) : column);
+		struct compare_lane *lane;
+
+		if (c >= l->columns_count)
+			continue;
+		if (check_suite(l, db_text(s, 6), err) < 0)
+			return -1;
+		lane = lane_of_row(l, s, c);
+		lane->runs += (size_t)db_int(s, 7);
+		lane->broken += (size_t)db_int(s, 8);
+		lane->faults += (size_t)db_int(s, 9);
+		lane->warnings += (size_t)db_int(s, 10);
+		if (db_text_or_null(s, 11))
+			lane->build_failed = intern_text(&l->texts, db_text(s, 11));
+		if (lane_add_text(added_up_of(l, lane), db_text(s, 12), &l->texts, err) < 0 ||
+		    check_size(l, err) < 0)
+			return -1;
+	}
+	return rc;
+}
+
+static int add_open_runs(struct compare_loaded *l, sqlite3_stmt *s, int64_t column, struct err *err)
+{
+	int rc;
+
+	while ((rc = db_step(l->db, s, err)) == 1) {
+		size_t c = (size_t)(column < 0 ? db_int(s, 3) : column);
+		const char *state = db_text(s, 10);
+		struct lane_run run = {
+			.id = db_int(s, 7), .attempt = db_int(s, 8), .planned = db_int(s, 9)};
+		struct compare_lane *lane;
+
+		if (c >= l->columns_count)
+			continue;
+		if (check_suite(l, db_text(s, 6), err) < 0)
+			return -1;
+		run.open = strcmp(state, "queued") == 0 || strcmp(state, "running") == 0;
+		lane = lane_of_row(l, s, c);
+		lane->runs++;
+		lane->open += run.open;
+		lane->broken += strcmp(state, "failed") == 0 || strcmp(state, "cancelled") == 0;
+		lane->faults += (size_t)db_int(s, 11);
+		if (lane_load_run(l->db, &run, added_up_of(l, lane), &lane->warnings, &l->texts,
+		                  err) < 0 ||
+		    check_size(l, err) < 0)
+			return -1;
+	}
+	return rc;
+}
+
+/* --- what is compared --- */
+
+static int load_job(struct compare_loaded *l, int64_t job, struct err *err)
+{
+	sqlite3_stmt *s =
+		db_query(l->db, "SELECT labels, suite, columns FROM job WHERE id = ?1", "i", job);
+	int rc = db_step(l->db, s, err);
+
+	if (rc == 0)
+		return err_set(err, ERR_NOTFOUND, "no such job: %" PRId64, job);
+	if (rc < 0)
+		return -1;
+	l->labels = json_loads(db_text(s, 0), 0, NULL);
+	l->suite = intern_text(&l->texts, db_text(s, 1));
+	l->columns = json_loads(db_text(s, 2), 0, NULL);
+	l->columns_count = json_array_size(l->labels);
+	if (l->columns_count == 0)
+		return err_set(err, ERR_IO, "job %" PRId64 " has no labels", job);
+	l->builds = json_array();
+	for (size_t i = 0; i < l->columns_count; i++)
+		(void)json_array_append_new(l->builds, json_array());
+	s = db_query(l->db, LANES "WHERE l.job = ?1 ORDER BY l.id", "i", job);
+	if (add_lanes(l, s, -1, err) < 0)
+		return -1;
+	s = db_query(l->db, OPEN_RUNS "r.job = ?1 ORDER BY r.id", "i", job);
+	return add_open_runs(l, s, -1, err);
+}
+
 /* Runs that somebody cancelled are no part of what is known about a build; those of a job stay with it. */
-static int load_build(struct loader *l, size_t column, int64_t build, const char *suite,
+static int load_build(struct compare_loaded *l, size_t column, int64_t build, const char *suite,
                       struct err *err)
 {
 	sqlite3_stmt *s = db_query(l->db, "SELECT name FROM build WHERE id = ?1", "i", build);
@@ -139,22 +246,23 @@ static int load_build(struct loader *l, size_t column, int64_t build, const char
 	(void)json_array_append_new(l->builds, json_array());
 	note_build(l, column, build, db_text(s, 0));
 	s = db_query(l->db,
-	             RUN_COLUMNS "WHERE r.build = ?1 AND r.purpose = 'test' AND r.state <> "
-	                         "'cancelled' AND (?2 IS NULL OR j.suite = ?2) ORDER BY r.id",
+	             LANES "WHERE l.build = ?1 AND l.cancelled = 0 AND (?2 IS NULL OR j.suite = "
+	                   "?2) ORDER BY l.id",
 	             "is", build, suite);
-	while ((rc = db_step(l->db, s, err)) == 1) {
-		if (check_suite(l, db_text(s, 11), err) < 0)
-			return -1;
-		add_run(l, s, column);
-	}
-	return rc;
+	if (add_lanes(l, s, (int64_t)column, err) < 0)
+		return -1;
+	s = db_query(l->db,
+	             OPEN_RUNS "r.build = ?1 AND r.state <> 'cancelled' AND (?2 IS NULL OR "
+	                       "j.suite = ?2) ORDER BY r.id",
+	             "is", build, suite);
+	return add_open_runs(l, s, (int64_t)column, err);
 }
 
-static int load_runs(struct loader *l, const struct compare_query *q, struct err *err)
+static int load_lanes(struct compare_loaded *l, const struct compare_query *q, struct err *err)
 {
 	if (q->job)
 		return load_job(l, q->job, err);
-	l->columns = q->builds_count;
+	l->columns_count = q->builds_count;
 	l->labels = json_array();
 	l->builds = json_array();
 	for (size_t i = 0; i < q->builds_count; i++)
@@ -163,180 +271,152 @@ static int load_runs(struct loader *l, const struct compare_query *q, struct err
 	return 0;
 }
 
-/* --- results --- */
+/* --- what columns are --- */
 
-static struct compare_result *new_result(struct loader *l)
+static struct compare_expect *load_expects(struct compare_spec *spec, json_t *expect)
 {
-	if (l->results_count == l->results_room) {
-		l->results_room = l->results_room ? l->results_room * 2 : 1024;
-		l->results = xrealloc(l->results, l->results_room * sizeof(*l->results));
-	}
-	return &l->results[l->results_count++];
-}
+	struct compare_expect *list = NULL;
+	const char *cache;
+	json_t *tests, *test;
+	size_t i;
 
-static int add_result(struct loader *l, sqlite3_stmt *s, struct err *err)
-{
-	struct compare_result *r;
-
-	if (l->results_count >= COMPARE_RESULTS_MAX)
-		return err_set(err, ERR_TOOBIG, "more than %d results: compare less at once",
-		               COMPARE_RESULTS_MAX);
-	r = new_result(l);
-	*r = (struct compare_result){.id = db_int(s, 0), .test_id = db_int(s, 1)};
-	r->test = intern_text(&l->texts, db_text(s, 2));
-	r->cell = intern_text(&l->texts, db_text(s, 3));
-	r->kind = compare_kind_parse(db_text(s, 4));
-	if (!verdict_parse(db_text(s, 5), &r->verdict))
-		r->verdict = VERDICT_ERROR;
-	return 0;
-}
-
-/* The planned tests of the run that have no result of their own: not yet, or never. */
-static int add_planned(struct loader *l, size_t i, struct err *err)
-{
-	const struct stored_run *stored = &l->stored[i];
-	sqlite3_stmt *s = db_query(l->db, "SELECT plan FROM run WHERE id = ?1", "i", stored->id);
-	SCOPED_MEM mem = xcalloc(stored->planned + 1, sizeof(bool));
-	SCOPED_JSON plan = NULL;
-	bool *there = mem;
-	json_t *test;
-	size_t k;
-
-	if (db_step(l->db, s, err) < 1)
-		return -1;
-	plan = json_loads(db_text(s, 0), 0, NULL);
-	for (k = stored->first; k < l->results_count; k++)
-		if (!l->results[k].cell[0] && (size_t)l->results[k].test_id < stored->planned)
-			there[l->results[k].test_id] = true;
-	json_array_foreach(json_object_get(plan, "tests"), k, test)
+	json_object_foreach(expect, cache, tests)
 	{
-		const char *name = json_string_value(json_object_get(test, "name"));
-		const char *kind = json_string_value(json_object_get(test, "kind"));
-		struct compare_result *r;
-
-		if (k >= stored->planned || there[k] || !name || !kind)
-			continue;
-		r = new_result(l);
-		*r = (struct compare_result){.test_id = (int64_t)k,
-		                             .verdict = VERDICT_MISSING,
-		                             .pending = l->runs[i].open};
-		r->test = intern_text(&l->texts, name);
-		r->cell = intern_text(&l->texts, "");
-		r->kind = compare_kind_parse(kind);
+		json_array_foreach(tests, i, test)
+		{
+			if (!json_is_string(test))
+				continue;
+			list = xrealloc(list, (spec->expects_count + 1) * sizeof(*list));
+			list[spec->expects_count++] =
+				(struct compare_expect){cache, json_string_value(test)};
+		}
 	}
-	return 0;
+	spec->expects = list;
+	return list;
 }
 
-/* Kernel warnings, in the order of the run's own results: both go by test_id. */
-static int add_warnings(struct loader *l, size_t i, struct err *err)
+/* A job without a study says nothing of its columns: the first is base, the others are revisions. */
+static void load_specs(struct compare_loaded *l)
 {
-	const struct stored_run *stored = &l->stored[i];
-	sqlite3_stmt *s =
-		db_query(l->db,
-	                 "SELECT test_id FROM evidence WHERE run = ?1 AND attempt = ?2 AND record "
-	                 "LIKE '%\"type\":\"kernel-warning\"%' ORDER BY test_id",
-	                 "ii", stored->id, stored->attempt);
-	size_t at = stored->first;
-	int rc;
-
-	while ((rc = db_step(l->db, s, err)) == 1) {
-		l->runs[i].warnings++;
-		if (!db_text_or_null(s, 0))
-			continue;
-		while (at < l->results_count &&
-		       (l->results[at].test_id < db_int(s, 0) || l->results[at].cell[0]))
-			at++;
-		if (at < l->results_count && l->results[at].test_id == db_int(s, 0))
-			l->results[at].warned = true;
+	if (!json_is_array(l->columns)) {
+		json_decref(l->columns);
+		l->columns = json_array();
 	}
-	return rc;
-}
+	l->specs = xcalloc(l->columns_count, sizeof(*l->specs));
+	l->expects = xcalloc(l->columns_count, sizeof(*l->expects));
+	for (size_t c = 0; c < l->columns_count; c++) {
+		json_t *column = json_array_get(l->columns, c);
+		const char *role = json_string_value(json_object_get(column, "role"));
+		struct compare_spec *spec = &l->specs[c];
 
-static int load_results(struct loader *l, size_t i, struct err *err)
-{
-	struct stored_run *stored = &l->stored[i];
-	size_t own = 0;
-	sqlite3_stmt *s;
-	int rc;
-
-	stored->first = l->results_count;
-	s = db_query(l->db,
-	             "SELECT id, test_id, test, cell, test_kind, verdict FROM result WHERE run = "
-	             "?1 AND attempt = ?2 ORDER BY test_id, cell",
-	             "ii", stored->id, stored->attempt);
-	while ((rc = db_step(l->db, s, err)) == 1) {
-		if (add_result(l, s, err) < 0)
-			return -1;
-		own += !l->results[l->results_count - 1].cell[0];
-	}
-	if (rc < 0 || add_warnings(l, i, err) < 0)
-		return -1;
-	return own < stored->planned ? add_planned(l, i, err) : 0;
-}
-
-/* Results moved while they grew: now they stay. */
-static void link_results(struct loader *l)
-{
-	for (size_t i = 0; i < l->runs_count; i++) {
-		size_t end = i + 1 < l->runs_count ? l->stored[i + 1].first : l->results_count;
-
-		l->runs[i].results = l->results + l->stored[i].first;
-		l->runs[i].results_count = end - l->stored[i].first;
+		spec->label = json_string_value(json_array_get(l->labels, c));
+		spec->role = c == 0                                 ? ROLE_BASE
+		             : role && strcmp(role, "control") == 0 ? ROLE_CONTROL
+		                                                    : ROLE_REVISION;
+		l->expects[c] = load_expects(spec, json_object_get(column, "expect"));
+		if (!column)
+			(void)json_array_append_new(l->columns,
+			                            json_pack("{s:s?, s:s, s:n, s:n, s:n}", "label",
+			                                      spec->label, "role",
+			                                      c == 0 ? "base" : "revision",
+			                                      "series", "revision", "control"));
 	}
 }
 
 /* --- what is known to fail --- */
 
-static void add_known(struct loader *l, const struct suite_known *known)
+static struct compare_known *add_known(struct compare_loaded *l, const char *test, const char *why)
 {
-	size_t cells = json_array_size(known->cells), caches = json_array_size(known->caches);
-
-	l->known = xrealloc(l->known, (l->known_count + cells * caches) * sizeof(*l->known));
-	for (size_t i = 0; i < cells * caches; i++)
-		l->known[l->known_count++] = (struct compare_known){
-			.test = known->test,
-			.cells = json_string_value(json_array_get(known->cells, i / caches)),
-			.cache = json_string_value(json_array_get(known->caches, i % caches)),
-			.why = known->why,
-		};
+	l->known = xrealloc(l->known, (l->known_count + 1) * sizeof(*l->known));
+	l->known[l->known_count] = (struct compare_known){.test = test, .why = why};
+	return &l->known[l->known_count++];
 }
 
-static void load_known(struct loader *l, const struct suites *suites)
+static void load_suite_known(struct compare_loaded *l, const struct suite_known *known)
 {
-	const struct suite *suite = suites && l->suite ? suite_find(suites, l->suite) : NULL;
+	json_t *cells, *cache;
+	size_t i, k;
+
+	json_array_foreach(known->cells, i, cells)
+	{
+		json_array_foreach(known->caches, k, cache)
+		{
+			struct compare_known *one = add_known(l, known->test, known->why);
+
+			one->cells = json_string_value(cells);
+			one->cache = json_string_value(cache);
+		}
+	}
+}
+
+/* The suite's own come first: of two that fit, they explain. */
+static int load_known(struct compare_loaded *l, const struct compare_query *q, struct err *err)
+{
+	const struct suite *suite = q->suites && l->suite ? suite_find(q->suites, l->suite) : NULL;
+	sqlite3_stmt *s;
+	int rc;
 
 	for (size_t i = 0; suite && i < suite->known_count; i++)
-		add_known(l, &suite->known[i]);
-}
+		load_suite_known(l, &suite->known[i]);
+	s = known_issues_query(l->db, l->suite, q->now_us);
+	while ((rc = db_step(l->db, s, err)) == 1) {
+		struct compare_known *one = add_known(l, intern_text(&l->texts, db_text(s, 1)),
+		                                      intern_text(&l->texts, db_text(s, 5)));
 
-static json_t *compare_loaded(const struct loader *l)
-{
-	const struct compare_input input = {.runs = l->runs,
-	                                    .runs_count = l->runs_count,
-	                                    .columns = l->columns,
-	                                    .known = l->known,
-	                                    .known_count = l->known_count};
-	struct comparison *comparison = compare_make(&input);
-	json_t *doc = compare_json(comparison, l->labels);
-
-	(void)json_object_set(doc, "builds", l->builds);
-	compare_free(comparison);
-	return doc;
-}
-
-json_t *compare_load(struct db *db, const struct compare_query *query, struct err *err)
-{
-	struct loader l = {.db = db};
-	json_t *doc = NULL;
-	int rc = load_runs(&l, query, err);
-
-	for (size_t i = 0; i < l.runs_count && rc == 0; i++)
-		rc = load_results(&l, i, err);
-	if (rc == 0) {
-		link_results(&l);
-		load_known(&l, query->suites);
-		doc = compare_loaded(&l);
+		one->issue = db_int(s, 0);
+		one->cells = intern_text(&l->texts, db_text(s, 2));
+		one->cache = intern_text(&l->texts, db_text(s, 3));
+		one->board = db_text_or_null(s, 4) ? intern_text(&l->texts, db_text(s, 4)) : NULL;
+		one->link = db_text_or_null(s, 6) ? intern_text(&l->texts, db_text(s, 6)) : NULL;
 	}
-	loader_release(&l);
-	return doc;
+	return rc;
+}
+
+/* --- all --- */
+
+struct compare_loaded *compare_load(struct db *db, const struct compare_query *query,
+                                    struct err *err)
+{
+	struct compare_loaded *l = xcalloc(1, sizeof(*l));
+
+	l->db = db;
+	if (load_lanes(l, query, err) < 0 || load_known(l, query, err) < 0) {
+		compare_loaded_free(l);
+		return NULL;
+	}
+	load_specs(l);
+	l->comparison = compare_make(&(struct compare_input){.lanes = l->lanes,
+	                                                     .lanes_count = l->lanes_count,
+	                                                     .columns = l->columns_count,
+	                                                     .specs = l->specs,
+	                                                     .known = l->known,
+	                                                     .known_count = l->known_count});
+	l->db = NULL;
+	return l;
+}
+
+const struct comparison *compare_loaded_get(const struct compare_loaded *loaded)
+{
+	return loaded->comparison;
+}
+
+char *compare_loaded_json(const struct compare_loaded *l, size_t *len)
+{
+	const struct compare_titles titles = {
+		.labels = l->labels, .columns = l->columns, .builds = l->builds};
+
+	return compare_json(l->comparison, &titles, len);
+}
+
+json_t *compare_document(struct db *db, const struct compare_query *query, struct err *err)
+{
+	struct compare_loaded *loaded = compare_load(db, query, err);
+	SCOPED_STR text = NULL;
+	size_t len;
+
+	if (!loaded)
+		return NULL;
+	text = compare_loaded_json(loaded, &len);
+	compare_loaded_free(loaded);
+	return jx_parse(text, len, len, err);
 }

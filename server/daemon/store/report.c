@@ -5,7 +5,7 @@
 #include "common/scoped.h"
 #include "common/sha256.h"
 #include "common/xalloc.h"
-#include "server/daemon/compare/compare_json.h"
+#include "server/daemon/compare/compare.h"
 #include "server/daemon/compare/intern.h"
 #include "server/daemon/store/store.h"
 #include "server/daemon/suite.h"
@@ -205,7 +205,7 @@ static void add_run(struct report_source *s, sqlite3_stmt *row)
 		.fault = keep_member(s, db_text_or_null(row, 12), "code"),
 		.cache_line = keep_member(s, db_text_or_null(row, 13), "cache_line"),
 	};
-	r->proves = compare_proves_coherency(r->cache, r->kind);
+	r->proves = !compare_note(r->cache, r->kind);
 	if (!r->build)
 		s->job.runs_count--;
 }

@@ -4,6 +4,7 @@
 #include "common/scoped.h"
 #include "common/xalloc.h"
 #include "server/daemon/schedule/schedule.h"
+#include "server/daemon/store/lanes.h"
 #include "server/daemon/store/made_builds.h"
 #include "server/daemon/store/missing.h"
 #include "server/daemon/store/store.h"
@@ -189,11 +190,15 @@ static int acts_do(struct db *db, int64_t run, struct loaded *l, const struct ru
 			return -1;
 		run_released(&l->state);
 	}
-	if (run_ended(&l->state) &&
-	    db_exec(db, err, NULL, "DELETE FROM event WHERE run = $1 AND kind = 'progress'", "i",
+	if (!run_ended(&l->state))
+		return 0;
+	if (db_exec(db, err, NULL, "DELETE FROM event WHERE run = $1 AND kind = 'progress'", "i",
 	            run) < 0)
 		return -1;
-	return 0;
+	return lane_fold(db, run,
+	                 change->event.kind == RUN_EV_ENDED &&
+	                         change->event.outcome == RUN_OUTCOME_FAULT,
+	                 err);
 }
 
 /* store_run_apply() without the job. */

@@ -41,7 +41,7 @@ static const char *const migrations[] = {
 	"ALTER TABLE run ADD COLUMN purpose TEXT NOT NULL DEFAULT 'test';"
 	"ALTER TABLE run ADD COLUMN round INTEGER NOT NULL DEFAULT 1;"
 	/* What a builder says of a kernel's configuration. */
-	"ALTER TABLE build ADD COLUMN folded TEXT;"
+	"ALTER TABLE build ADD COLUMN folded TEXT;",
 	/* Schedules and deliveries. */
 	"CREATE TABLE schedule (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, cron"
 	" TEXT NOT NULL, zone TEXT NOT NULL, job TEXT NOT NULL, window_s INTEGER NOT "
@@ -63,6 +63,20 @@ static const char *const migrations[] = {
 	"NOT NULL DEFAULT 0, next_try INTEGER NOT NULL, detail TEXT NOT NULL DEFAULT "
 	"'', created INTEGER NOT NULL, ended INTEGER, message TEXT NOT NULL) STRICT;"
 	"CREATE INDEX delivery_open ON delivery (kind, next_try) WHERE ended IS NULL;",
+	/* What ended runs say, added up; lanes_rebuild() fills it. Known issues. */
+	"ALTER TABLE run ADD COLUMN folded INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX run_unfolded ON run (job, id) WHERE folded = 0;"
+	"CREATE TABLE lane (id INTEGER PRIMARY KEY, job INTEGER NOT NULL REFERENCES job (id),"
+	" col INTEGER NOT NULL, build INTEGER NOT NULL, cache TEXT NOT NULL, kind TEXT NOT NULL,"
+	" board TEXT NOT NULL, cancelled INTEGER NOT NULL, runs INTEGER NOT NULL,"
+	" broken INTEGER NOT NULL, faults INTEGER NOT NULL, warnings INTEGER NOT NULL,"
+	" build_failed TEXT, tallies TEXT NOT NULL,"
+	" UNIQUE (job, col, build, cache, kind, board, cancelled)) STRICT;"
+	"CREATE INDEX lane_build ON lane (build);"
+	"CREATE TABLE known_issue (id INTEGER PRIMARY KEY, suite TEXT NOT NULL,"
+	" test TEXT NOT NULL, cells TEXT NOT NULL, cache TEXT NOT NULL, board TEXT,"
+	" why TEXT NOT NULL, link TEXT, created INTEGER NOT NULL, expires INTEGER) STRICT;"
+	"CREATE INDEX known_issue_suite ON known_issue (suite);",
 };
 
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))

@@ -116,6 +116,7 @@ CREATE TABLE run (
 	created INTEGER NOT NULL, started INTEGER, ended INTEGER,
 	purpose TEXT NOT NULL DEFAULT 'test', -- test | build: of the build that it makes
 	round INTEGER NOT NULL DEFAULT 1,     -- of a study
+	folded INTEGER NOT NULL DEFAULT 0,    -- 1: it has ended, and what it says is in its lane
 	-- Last, because it is long: a column behind it costs SQLite a walk over the pages it fills.
 	plan TEXT NOT NULL                    -- JSON: suite, tests [{id,name,rep,kind,time_limit_s,argv}], limits
 ) STRICT;
@@ -123,6 +124,7 @@ CREATE INDEX run_job ON run (job);
 CREATE INDEX run_state ON run (state); -- counts for /metrics, lists, and what is queued when cohortd starts
 CREATE INDEX run_board ON run (board) WHERE board IS NOT NULL;
 CREATE INDEX run_build ON run (build);
+CREATE INDEX run_unfolded ON run (job, id) WHERE folded = 0; -- what a comparison reads result by result
 CREATE INDEX run_job_open ON run (job) WHERE state IN ('queued', 'running');
 
 CREATE TABLE attempt (
@@ -166,6 +168,34 @@ CREATE TABLE evidence (
 	record TEXT NOT NULL                  -- JSON, with "type"
 ) STRICT;
 CREATE INDEX evidence_run ON evidence (run, attempt, test_id);
+
+-- What the ended runs of a job's column on a board say together, for the comparison: a row however many results they had.
+CREATE TABLE lane (
+	id INTEGER PRIMARY KEY,
+	job INTEGER NOT NULL REFERENCES job (id),
+	col INTEGER NOT NULL, build INTEGER NOT NULL,
+	cache TEXT NOT NULL, kind TEXT NOT NULL,
+	board TEXT NOT NULL,                  -- '': they had none
+	cancelled INTEGER NOT NULL,           -- 1: cancelled runs, which say nothing about a build
+	runs INTEGER NOT NULL, broken INTEGER NOT NULL, faults INTEGER NOT NULL, warnings INTEGER NOT NULL,
+	build_failed TEXT,                    -- not null: there is no kernel, and why
+	tallies TEXT NOT NULL,                -- compare/lane.c
+	UNIQUE (job, col, build, cache, kind, board, cancelled)
+) STRICT;
+CREATE INDEX lane_build ON lane (build);
+
+-- Failures that people know of. The suites' own are in their files.
+CREATE TABLE known_issue (
+	id INTEGER PRIMARY KEY,
+	suite TEXT NOT NULL,
+	test TEXT NOT NULL, cells TEXT NOT NULL, -- patterns
+	cache TEXT NOT NULL,
+	board TEXT,                           -- pattern; null: any
+	why TEXT NOT NULL, link TEXT,
+	created INTEGER NOT NULL,
+	expires INTEGER                       -- null: never; counts no more from then on
+) STRICT;
+CREATE INDEX known_issue_suite ON known_issue (suite);
 
 CREATE TABLE event (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,

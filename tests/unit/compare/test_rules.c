@@ -160,17 +160,17 @@ static void test_lost_again(void **state)
 	(void)state;
 	for (int i = 0; i < 3; i++)
 		row[i].state = compare_state_of(&row[i]);
-	assert_string_equal(compare_change_name(compare_change_of_row(row, 3, COMPARE_CONTRACT)),
-	                    "fixed-then-lost");
 	assert_string_equal(compare_change_name(compare_change_of_row(row, 2, COMPARE_CONTRACT)),
+	                    "fixed-then-lost");
+	assert_string_equal(compare_change_name(compare_change_of_row(row, 1, COMPARE_CONTRACT)),
 	                    "fixed");
-	assert_string_equal(compare_change_name(compare_change_of_row(row, 3, COMPARE_GAP)),
+	assert_string_equal(compare_change_name(compare_change_of_row(row, 2, COMPARE_GAP)),
 	                    "expected-gap");
 	/* One good run between proves no fix of what fails every second time. */
 	some.state = compare_state_of(&some);
 	row[0] = row[2] = some;
 	row[1].pass = 1;
-	assert_string_equal(compare_change_name(compare_change_of_row(row, 3, COMPARE_CONTRACT)),
+	assert_string_equal(compare_change_name(compare_change_of_row(row, 2, COMPARE_CONTRACT)),
 	                    "flaky");
 }
 
@@ -203,14 +203,35 @@ static void test_proof(void **state)
 
 		tally[0].state = compare_state_of(&tally[0]);
 		tally[1].state = compare_state_of(&tally[1]);
-		row.p = stats_fisher(compare_bad(&tally[0]), compare_told(&tally[0]),
-		                     compare_bad(&tally[1]), compare_told(&tally[1]));
-		is = compare_proof(&row, 2);
+		tally[1].p = stats_fisher(compare_bad(&tally[0]), compare_told(&tally[0]),
+		                          compare_bad(&tally[1]), compare_told(&tally[1]));
+		is = compare_proof(&row, 1);
 		if (rows[i].says)
 			assert_string_equal(is, rows[i].says);
 		else
 			assert_null(is);
 		free(is);
+	}
+}
+
+static void test_trials_needed(void **state)
+{
+	static const struct {
+		struct compare_tally first, last;
+		size_t needed;
+	} rows[] = {
+		{PASS(10), SOME(9, 1), 19}, /* 0.9^29 <= 0.05 < 0.9^28 */
+		{SOME(9, 1), PASS(28), 1},   {SOME(9, 1), PASS(29), 0}, {FAIL(3), PASS(3), 0},
+		{SOME(9, 1), SOME(9, 1), 0}, {PASS(3), PASS(3), 0},     {MISSING, SOME(9, 1), 0},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct compare_tally first = rows[i].first, last = rows[i].last;
+
+		first.state = compare_state_of(&first);
+		last.state = compare_state_of(&last);
+		assert_int_equal(compare_trials_needed(&first, &last), rows[i].needed);
 	}
 }
 
@@ -233,6 +254,8 @@ static void test_columns(void **state)
 		{{.runs = 1, .contract_pass = 3, .contract_other = 1}, "incomplete"},
 		{{.runs = 1, .missing = 1, .fail = 1}, "fail"},
 		{{.runs = 1, .skip = 3}, "no-verdict"},
+		{{.runs = 1, .broken = 1, .missing = 3, .build_failed = "mm/mmap.c:3"},
+	         "no-verdict"},
 		{{.runs = 1, .pass = 2}, "no-verdict"}, /* gap and info tests alone prove nothing */
 	};
 
@@ -250,7 +273,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_states),     cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_lost_again), cmocka_unit_test(test_proof),
-		cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_columns),    cmocka_unit_test(test_trials_needed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

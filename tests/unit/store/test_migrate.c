@@ -15,7 +15,8 @@
 
 #include <cmocka.h>
 
-#define OPEN (SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)
+#define VERSIONS 2 /* older ones */
+#define OPEN     (SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)
 
 static char dir[64];
 
@@ -113,23 +114,27 @@ static char *open_and_shape(void)
 	return shape();
 }
 
-static void test_version_1(void **state)
+static void test_versions(void **state)
 {
-	char *fresh = open_and_shape(), *old;
+	for (int version = 1; version <= VERSIONS; version++) {
+		char *fresh = open_and_shape(), *old;
 
-	assert_int_equal(teardown(state), 0);
-	assert_int_equal(setup(state), 0);
-	make_version(1);
-	old = open_and_shape();
-	assert_string_equal(old, fresh);
-	free(old);
-	free(fresh);
+		assert_int_equal(teardown(state), 0);
+		assert_int_equal(setup(state), 0);
+		make_version(version);
+		old = open_and_shape();
+		assert_string_equal(old, fresh);
+		free(old);
+		free(fresh);
+		assert_int_equal(teardown(state), 0);
+		assert_int_equal(setup(state), 0);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_version_1, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_versions, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
