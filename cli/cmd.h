@@ -34,6 +34,7 @@ int cmd_results(struct client *client, int argc, char **argv, struct err *err);
 int cmd_compare(struct client *client, int argc, char **argv, struct err *err);
 int cmd_export(struct client *client, int argc, char **argv, struct err *err);
 int cmd_b4_check(struct client *client, int argc, char **argv, struct err *err);
+int cmd_known(struct client *client, int argc, char **argv, struct err *err);
 int cmd_board(struct client *client, int argc, char **argv, struct err *err);
 int cmd_build(struct client *client, int argc, char **argv, struct err *err);
 int cmd_schedule(struct client *client, int argc, char **argv, struct err *err);

@@ -1,5 +1,6 @@
 #include "cli/client.h"
 #include "cli/cmd.h"
+#include "cli/compare_print.h"
 #include "cli/evidence.h"
 #include "cli/fields.h"
 #include "cli/term.h"
@@ -68,14 +69,19 @@ static int parse(struct compare *c, int argc, char **argv, struct err *err)
 static void matrix_cell(struct term_table *table, const json_t *column)
 {
 	const char *state = field_text(column, "state");
-	enum term_style style = strcmp(state, "pass") == 0   ? TERM_GOOD
-	                        : strcmp(state, "fail") == 0 ? TERM_BAD
-	                                                     : TERM_PLAIN;
+	enum term_style style = strcmp(state, "pass") == 0            ? TERM_GOOD
+	                        : strcmp(state, "fail") == 0          ? TERM_BAD
+	                        : strcmp(state, "not-sensitive") == 0 ? TERM_BAD
+	                                                              : TERM_PLAIN;
 	long long n = field_int(column, "pass") + field_int(column, "fail") +
 	              field_int(column, "known_fail") + field_int(column, "skip") +
 	              field_int(column, "other") + field_int(column, "missing");
 	char more[160] = "";
 
+	if (*field_text(column, "build_failed")) {
+		term_cell(table, TERM_PLAIN, "does not build");
+		return;
+	}
 	for (unsigned i = 0; i < 7; i++) {
 		static const char *const names[] = {"fail",    "known_fail", "skip",    "other",
 		                                    "missing", "faults",     "warnings"};
@@ -142,6 +148,21 @@ static void row_cell(struct term_table *table, const json_t *cell)
 		term_cell(table, pass == told ? TERM_GOOD : TERM_PLAIN, "%lld/%lld", pass, told);
 }
 
+/* What is known of the failure, else what the numbers prove. */
+static void why_cell(struct term_table *table, const json_t *row)
+{
+	const char *known = field_text(row, "known");
+	const json_t *issue = json_object_get(row, "issue");
+
+	if (*known && json_is_object(issue))
+		term_cell(table, TERM_DIM, "known, issue %lld: %s %s", field_int(issue, "id"),
+		          known, field_text(issue, "link"));
+	else if (*known)
+		term_cell(table, TERM_DIM, "known: %s", known);
+	else
+		term_cell(table, TERM_DIM, "%s", field_text(row, "proof"));
+}
+
 static void print_row(struct term_table *table, const json_t *class, const json_t *row)
 {
 	json_t *cell;
@@ -150,12 +171,13 @@ static void print_row(struct term_table *table, const json_t *class, const json_
 	term_cell(table, TERM_PLAIN, "%s", field_text(class, "cache"));
 	term_cell(table, TERM_PLAIN, "%s", field_text(row, "test"));
 	term_cell(table, TERM_PLAIN, "%s", field_text(row, "cell"));
+	term_cell(table, TERM_PLAIN, "%s", field_text(row, "line"));
 	json_array_foreach(json_object_get(row, "cells"), k, cell)
 	{
 		row_cell(table, cell);
 	}
 	term_cell(table, TERM_BOLD, "%s", field_text(row, "class_of_change"));
-	term_cell(table, TERM_DIM, "%s", field_text(row, "proof"));
+	why_cell(table, row);
 	term_row_end(table);
 }
 
@@ -168,6 +190,7 @@ static void print_rows(const json_t *doc, bool all)
 	term_cell(table, TERM_BOLD, "CACHE CLASS");
 	term_cell(table, TERM_BOLD, "TEST");
 	term_cell(table, TERM_BOLD, "CELL");
+	term_cell(table, TERM_BOLD, "LINE");
 	json_array_foreach(json_object_get(doc, "labels"), k, label)
 		term_cell(table, TERM_BOLD, "%s", json_string_value(label));
 	term_cell(table, TERM_BOLD, "CHANGE");
@@ -220,8 +243,9 @@ static void print_notes(const json_t *doc)
 	}
 }
 
-/* The stale lines themselves, for the first failing cells of the last column. */
-static int print_evidence(struct client *client, const json_t *class, struct err *err)
+/* The stale lines themselves, for the first failing cells of a column. */
+static int print_evidence(struct client *client, const json_t *class, size_t column,
+                          struct err *err)
 {
 	unsigned shown = 0;
 	json_t *row;
@@ -230,7 +254,7 @@ static int print_evidence(struct client *client, const json_t *class, struct err
 	json_array_foreach(json_object_get(class, "rows"), i, row)
 	{
 		json_t *cells = json_object_get(row, "cells");
-		json_t *last = json_array_get(cells, json_array_size(cells) - 1);
+		json_t *last = json_array_get(cells, column);
 		SCOPED_STR path = xasprintf("/api/v1/results/%lld", field_int(last, "result"));
 		SCOPED_JSON result = NULL;
 
@@ -260,10 +284,13 @@ static int show(struct client *client, const struct compare *c, struct err *err)
 	headline = xstrdup(field_text(doc, "headline"));
 	(void)printf("%s\n\n", term_safe(headline, false));
 	print_matrix(doc);
+	compare_print_verdicts(doc);
+	compare_print_controls(doc);
 	print_rows(doc, c->all);
+	compare_print_costs(doc, c->all);
 	json_array_foreach(json_object_get(doc, "classes"), i, class)
 	{
-		if (print_evidence(client, class, err) < 0)
+		if (print_evidence(client, class, compare_last_revision(doc), err) < 0)
 			return -1;
 	}
 	print_notes(doc);

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import sqlite3
+import subprocess
 import unittest
 
 import compare_reference
@@ -433,6 +434,78 @@ class Comparing(Stored):
         for board, state in (("b*", "fail"), ("a", "pass")):
             self.api.post("/api/v1/known-issues", {**issue, "board": board})
             self.assertEqual(seen()[0], state)
+
+    def put_study(self):
+        """The origin story: base fails both tests, v1 fixes one, v2 both but dearer, v3 both; the control has one flush less. On the
+        other class v1 does not build, and the control passes."""
+        self.ids.append(self.insert("build", name="no-flush", arch="arm", description="", cmdline="", created=NOW))
+        fails = {"vivt": [{"anon", "mapped"}, {"mapped"}, set(), set(), {"anon"}], "vipt-aliasing": [{"anon"}, set(), set(), set(), set()]}
+        expect = {"vivt": ["anon"], "vipt-aliasing": ["anon"]}
+        specs = [{"label": f"b{c}", "role": "base" if c == 0 else "control" if c == 4 else "revision",
+                  "expect": expect if c == 4 else {}} for c in range(5)]
+        job = self.put_job(5, specs=specs)
+        for cache, columns in fails.items():
+            for column, failing in enumerate(columns):
+                unbuilt = cache == "vipt-aliasing" and column == 1
+                tests = [("anon", "contract"), ("mapped", "contract"), ("bench", "info")]
+                results = [{"test_id": i, "test": test, "cell": cell, "kind": kind, "warned": False,
+                            "verdict": "missing" if unbuilt else "fail" if test in failing else "pass"}
+                           for i, (test, kind) in enumerate(tests) for cell in (("",) if unbuilt else ("", "u=dirty"))]
+                step = 1300 if column == 2 else 1000
+                self.put_run(job, {"column": column, "cache": cache, "kind": "emulated", "board": "emu-" + cache, "faults": 0, "warnings": 0,
+                                   "state": "failed" if unbuilt else "done", "results": results,
+                                   "build_failed": "1/2 does not apply: mm/mmap.c:17" if unbuilt else None,
+                                   "plan": [{"id": i, "name": test, "kind": kind} for i, (test, kind) in enumerate(tests)],
+                                   "values": [] if unbuilt else [{"test_id": 2, "cell": "u=dirty", "name": "read", "unit": "ns", "value": step + 4,
+                                                                  "samples": [step + i for i in range(9)]}]})
+        return job
+
+    def test_a_study(self):
+        job = self.put_study()
+        self.serve()
+        got = self.api.get(f"/api/v1/compare?job={job}")
+        vivt, vipt = got["classes"]
+        self.assertEqual([c["verdict"] for c in vivt["columns"]], [None, "bad", "costs", "good", None])
+        self.assertEqual([r["line"] for r in vivt["rows"] if r["cell"] is None], ["F→P→P→P", "F→F→P→P", "P→P→P→P"])
+        self.assertEqual(vivt["rows"][2]["changes"], [None, "still-failing", "fixed", "fixed", None])
+        self.assertEqual([c["state"] for c in vivt["columns"]], ["fail", "fail", "pass", "pass", "sensitive"])
+        self.assertEqual([c["state"] for c in vipt["columns"]], ["fail", "no-verdict"] + ["not-sensitive"] * 3)
+        self.assertEqual([c["verdict"] for c in vipt["columns"]], [None] + ["no-verdict"] * 3 + [None])
+        self.assertIn("vipt-aliasing (emulated) no verdict: 1 fixed (2 results, none failed), not sensitive", got["headline"])
+        out = self.cohort("compare", str(job))
+        for wanted in (r"vivt +emulated +b1 +bad +~ \(.*leaves mapped failing, which b2 fixes\n",
+                       r"vivt +emulated +b2 +costs +\+29.9 % \(.*fixes anon and 1 more test, 2 results pass, but dearer: bench u=dirty \+29.9 %",
+                       r"vivt +emulated +b3 +good +~ \(\S+ to \S+ %\) +fixes anon and 1 more test, 2 results pass, no cost shown in 1 benchmark\n",
+                       r"vipt-aliasing +emulated +b1 +no-verdict +- +does not build: 1/2 does not apply: mm/mmap.c:17\n",
+                       r"vivt \(emulated\) +sensitive: +control b4 fails, as it must, +anon\n",
+                       r"vipt-aliasing \(emulated\) +NOT SENSITIVE: +control b4 passes what it must fail, +anon\n",
+                       r"vivt +mapped +F→F→P→P +0/1 +0/1 +1/1 +1/1 +1/1 +fixed\b",
+                       r"vivt +emu-vivt +bench +u=dirty +1004 ns +~ .* \+29.9 % "):
+            self.assertRegex(out, wanted)
+
+    def cohort(self, *argv, code=0):
+        environment = dict(os.environ, COHORT_SERVER=f"http://127.0.0.1:{self.api.port}", COHORT_TOKEN=self.api.token)
+        done = subprocess.run([farm.COHORT, *argv], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=farm.DEADLINE_S, check=False)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done.stdout + done.stderr
+
+    def test_known_issues_by_hand(self):
+        job = self.put_study()
+        self.serve()
+        words = ("--suite", "smoke", "--cache", "vivt", "--test", "mapped")
+        self.assertEqual(self.cohort("known", "add", *words, "--why", "waits for a fix", "--expires", "2099-12-31"), "known issue 1\n")
+        self.assertRegex(self.cohort("known", "list"), r"\n1 +smoke +mapped +\* +vivt +any +2099-12-31 00:00:00 +waits for a fix")
+        self.assertRegex(self.cohort("compare", str(job), "--all"), r"mapped .* known, issue 1: waits for a fix")
+        self.assertRegex(self.cohort("compare", str(job)), r"vivt +emulated +b1 +good .* 1 fails as known")
+        self.assertIn('"active": false', self.cohort("known", "change", "1", "--expires", "2020-01-01"))
+        self.assertRegex(self.cohort("known", "list"), r"2020-01-01 00:00:00 \(over\)")
+        self.assertRegex(self.cohort("compare", str(job)), r"vivt +emulated +b1 +bad ")
+        self.cohort("known", "delete", "1")
+        self.assertEqual(json.loads(self.cohort("known", "list", "--json")), [])
+        self.assertIn("/why", self.cohort("known", "add", *words, code=1))
+        for wrong in (("add", "stray"), ("change", "1"), ("change", "--why", "x"), ("delete",), ("list", "--jsn")):
+            self.assertIn("usage", self.cohort("known", *wrong, code=2))
 
     def test_suites_do_not_mix(self):
         """Two suites may have a test of the same name: builds that ran both are compared by one of them."""
