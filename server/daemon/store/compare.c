@@ -1,6 +1,7 @@
 #include "server/daemon/store/compare.h"
 
 #include "common/err.h"
+#include "common/jx.h"
 #include "common/scoped.h"
 #include "common/xalloc.h"
 #include "server/daemon/compare/compare.h"
