@@ -3,12 +3,12 @@
 #include "common/jx.h"
 #include "common/scoped.h"
 #include "common/xalloc.h"
+#include "server/daemon/export/b4.h"
+#include "server/daemon/export/export.h"
 #include "server/daemon/http/http.h"
 #include "server/daemon/http/routes.h"
-#include "server/daemon/report/b4.h"
-#include "server/daemon/report/report.h"
 #include "server/daemon/store/compare.h"
-#include "server/daemon/store/report.h"
+#include "server/daemon/store/exports.h"
 #include "server/daemon/store/store.h"
 
 #include <stdio_ext.h>
@@ -23,9 +23,9 @@
 struct export
 {
 	struct store *store;
-	struct report_source *source; /* owned */
-	const struct report_format *format;
-	struct report_writer writer;
+	struct export_source *source; /* owned */
+	const struct export_format *format;
+	struct export_writer writer;
 	char *base, *origin; /* owned, of the writer's options */
 	size_t runs, next;   /* steps: beginning, runs, end */
 	char *text;          /* owned: what is made and not sent */
@@ -38,7 +38,7 @@ static void export_end(void *arg)
 
 	if (e->writer.state)
 		e->format->free(e->writer.state);
-	report_source_free(e->source);
+	export_source_free(e->source);
 	free(e->base);
 	free(e->origin);
 	free(e->text);
@@ -48,10 +48,10 @@ static void export_end(void *arg)
 static int write_run(struct export *e, size_t i)
 {
 	struct db *db = store_read_begin(e->store);
-	const struct report_job *job = report_source_job(e->source);
-	struct report_results results;
+	const struct export_job *job = export_source_job(e->source);
+	struct export_results results;
 	struct err err;
-	int rc = report_source_results(e->source, db, i, &results, &err);
+	int rc = export_source_results(e->source, db, i, &results, &err);
 
 	store_read_end(e->store, db);
 	if (rc == 0)
@@ -100,7 +100,7 @@ static ssize_t export_next(void *arg, char *buf, size_t max)
 /* --- GET /jobs/{id}/export --- */
 
 struct wanted {
-	const struct report_format *format; /* NULL: b4 */
+	const struct export_format *format; /* NULL: b4 */
 	const char *origin;
 	bool cells;
 };
@@ -113,7 +113,7 @@ static int read_query(struct http_req *req, struct wanted *w)
 
 	if (!http_query(req, "format"))
 		jx_complain(&errors, "?format", "must be ktap, junit, kcidb or b4");
-	w->format = format ? report_format_find(format) : NULL;
+	w->format = format ? export_format_find(format) : NULL;
 	w->cells = !cells || strcmp(cells, "true") == 0;
 	w->origin = http_query(req, "origin") ? http_query(req, "origin") : "cohort";
 	if (!*w->origin || strlen(w->origin) > ORIGIN_MAX ||
@@ -123,13 +123,13 @@ static int read_query(struct http_req *req, struct wanted *w)
 }
 
 /* The request is gone before the stream ends: it keeps copies. */
-static int reply_export(struct http_req *req, const struct wanted *w, struct report_source *source)
+static int reply_export(struct http_req *req, const struct wanted *w, struct export_source *source)
 {
-	const struct report_job *job = report_source_job(source);
+	const struct export_job *job = export_source_job(source);
 	struct export *e = xcalloc(1, sizeof(*e));
 	SCOPED_STR name = xasprintf("attachment; filename=\"job-%lld.%s\"", (long long)job->id,
-	                            w->format == &report_junit   ? "xml"
-	                            : w->format == &report_kcidb ? "json"
+	                            w->format == &export_junit   ? "xml"
+	                            : w->format == &export_kcidb ? "json"
 	                                                         : "ktap");
 
 	e->store = req->ctx->store;
@@ -138,7 +138,7 @@ static int reply_export(struct http_req *req, const struct wanted *w, struct rep
 	e->runs = job->runs_count;
 	e->base = http_base(req);
 	e->origin = xstrdup(w->origin);
-	e->writer = (struct report_writer){
+	e->writer = (struct export_writer){
 		.job = job, .options = {.origin = e->origin, .base = e->base, .cells = w->cells}};
 	http_reply_header(req, "Content-Disposition", name);
 	return http_reply_stream(
@@ -158,12 +158,12 @@ static int reply_checks(struct http_req *req, int64_t job, int64_t column, struc
 	if (!doc)
 		return -1;
 	return http_reply_json(
-		req, 200, report_b4(doc, column < 0 ? columns - 1 : (size_t)column, job, base));
+		req, 200, export_b4(doc, column < 0 ? columns - 1 : (size_t)column, job, base));
 }
 
 static int export_get(struct http_req *req, struct err *err)
 {
-	struct report_source *source;
+	struct export_source *source;
 	struct wanted w = {0};
 	int64_t id;
 
@@ -171,7 +171,7 @@ static int export_get(struct http_req *req, struct err *err)
 		return -1;
 	if (!w.format)
 		return reply_checks(req, id, -1, err);
-	source = report_source_load(req->db, id, req->ctx->suites, err);
+	source = export_source_load(req->db, id, req->ctx->suites, err);
 	return source ? reply_export(req, &w, source) : -1;
 }
 
@@ -200,7 +200,7 @@ static int checks_get(struct http_req *req, struct err *err)
 	    (change_id && strlen(change_id) > ID_MAX))
 		jx_complain(&errors, "?message_id", "more than %d bytes", ID_MAX);
 	if (http_query_done(req, &errors) < 0 ||
-	    report_find_mail(req->db, message_id, change_id, &job, &column, err) < 0)
+	    export_find_mail(req->db, message_id, change_id, &job, &column, err) < 0)
 		return -1;
 	if (job == 0)
 		return http_reply_json(req, 200, json_array());

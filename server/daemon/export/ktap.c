@@ -3,7 +3,7 @@
 #include "common/scoped.h"
 #include "common/xalloc.h"
 #include "server/daemon/compare/intern.h"
-#include "server/daemon/report/report.h"
+#include "server/daemon/export/export.h"
 
 #include <string.h>
 
@@ -108,12 +108,12 @@ static void put_line(FILE *out, unsigned level, bool ok, size_t number, const ch
 		(void)fprintf(out, "~%u", seen);
 }
 
-static void put_directive(FILE *out, const struct report_result *r)
+static void put_directive(FILE *out, const struct export_result *r)
 {
 	char reason[200];
 	const char *word = outcome_row(r->outcome)->ktap_directive, *text;
 
-	text = report_reason(r, reason, sizeof(reason));
+	text = export_reason(r, reason, sizeof(reason));
 	if (r->outcome == OUTCOME_ERROR && r->reason && strcmp(r->reason, "timeout") == 0)
 		word = "TIMEOUT";
 	(void)fprintf(out, " # %s", word);
@@ -130,7 +130,7 @@ static void put_directive(FILE *out, const struct report_result *r)
 }
 
 /* Is the result one that fails what it is in? */
-static bool fails(const struct report_result *r)
+static bool fails(const struct export_result *r)
 {
 	const char *directive = outcome_row(r->outcome)->ktap_directive;
 
@@ -138,12 +138,12 @@ static bool fails(const struct report_result *r)
 }
 
 /* inside: something in it failed, which its own line must not hide. Returns whether the line says failed. */
-static bool put_result(FILE *out, unsigned level, const struct report_result *r, size_t number,
+static bool put_result(FILE *out, unsigned level, const struct export_result *r, size_t number,
                        unsigned seen, bool inside)
 {
 	const struct outcome_row *row = outcome_row(r->outcome);
 	bool forced = inside && !fails(r);
-	SCOPED_STR excerpt = fails(r) ? report_excerpt(r) : NULL;
+	SCOPED_STR excerpt = fails(r) ? export_excerpt(r) : NULL;
 
 	if (excerpt)
 		put_notes(out, level, excerpt);
@@ -155,10 +155,10 @@ static bool put_result(FILE *out, unsigned level, const struct report_result *r,
 }
 
 /* A test with its cells. Returns whether it failed. */
-static bool put_test(struct report_writer *w, const struct report_results *results, size_t first,
+static bool put_test(struct export_writer *w, const struct export_results *results, size_t first,
                      size_t end, size_t number, unsigned seen)
 {
-	const struct report_result *own = &results->list[first];
+	const struct export_result *own = &results->list[first];
 	struct ktap_state *s = w->state;
 	size_t cells = end - first - 1;
 	bool failed = false;
@@ -173,7 +173,7 @@ static bool put_test(struct report_writer *w, const struct report_results *resul
 	return put_result(w->out, 2, own, number, seen, failed);
 }
 
-static void ktap_begin(struct report_writer *w)
+static void ktap_begin(struct export_writer *w)
 {
 	w->state = xcalloc(1, sizeof(struct ktap_state));
 	(void)fprintf(w->out, "KTAP version 1\n# cohort job %lld (%s)\n1..1\n",
@@ -181,12 +181,12 @@ static void ktap_begin(struct report_writer *w)
 	put_head(w->out, 1, w->job->suite, w->job->runs_count);
 }
 
-static void ktap_run(struct report_writer *w, const struct report_run *run,
-                     const struct report_results *results)
+static void ktap_run(struct export_writer *w, const struct export_run *run,
+                     const struct export_results *results)
 {
 	struct ktap_state *s = w->state;
 	SCOPED_STR name = xasprintf("%s %s %s", run->cache, run->kind, run->build->name);
-	bool failed = false, whole = report_run_whole(run, results);
+	bool failed = false, whole = export_run_whole(run, results);
 	struct names names = {0};
 	size_t number = 0;
 
@@ -197,7 +197,7 @@ static void ktap_run(struct report_writer *w, const struct report_run *run,
 		              (long long)run->id, (long long)run->attempt);
 	}
 	for (size_t i = 0, end; i < results->count; i = end) {
-		end = report_test_end(results, i);
+		end = export_test_end(results, i);
 		/* Cells of a test that is still running have no result to be in. */
 		if (results->list[i].cell[0])
 			continue;
@@ -210,7 +210,7 @@ static void ktap_run(struct report_writer *w, const struct report_run *run,
 	s->failed |= failed || !whole;
 }
 
-static void ktap_end(struct report_writer *w)
+static void ktap_end(struct export_writer *w)
 {
 	const struct ktap_state *s = w->state;
 
@@ -227,7 +227,7 @@ static void ktap_free(void *state)
 	free(s);
 }
 
-const struct report_format report_ktap = {
+const struct export_format export_ktap = {
 	.name = "ktap",
 	.type = "text/plain; charset=utf-8",
 	.begin = ktap_begin,

@@ -4,7 +4,7 @@
 #include "common/sha256.h"
 #include "common/timeus.h"
 #include "common/xalloc.h"
-#include "server/daemon/report/report.h"
+#include "server/daemon/export/export.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -36,20 +36,20 @@ static void set_time(json_t *object, const char *name, int64_t time_us)
 
 static void set_excerpt(json_t *object, const char *text)
 {
-	if (strlen(text) <= REPORT_EXCERPT_MAX)
+	if (strlen(text) <= EXPORT_EXCERPT_MAX)
 		set_text(object, "log_excerpt", text);
 }
 
 /* --- ids --- */
 
-static char *build_id(const struct report_writer *w, const struct report_build *b)
+static char *build_id(const struct export_writer *w, const struct export_build *b)
 {
 	return xasprintf("%s:b%" PRId64 "-%" PRId64, w->options.origin, b->id,
 	                 b->created / SECOND_US);
 }
 
 /* One source is one checkout, however often it was built. */
-static char *checkout_id(const struct report_writer *w, const struct report_build *b)
+static char *checkout_id(const struct export_writer *w, const struct export_build *b)
 {
 	SCOPED_STR source = b->tree || *b->patchset_hash
 	                            ? xasprintf("%s\n%s\n%s", b->tree ? b->tree : "",
@@ -61,8 +61,8 @@ static char *checkout_id(const struct report_writer *w, const struct report_buil
 	return xasprintf("%s:c-%.16s", w->options.origin, hash);
 }
 
-static char *test_id(const struct report_writer *w, const struct report_run *run,
-                     const struct report_result *r)
+static char *test_id(const struct export_writer *w, const struct export_run *run,
+                     const struct export_result *r)
 {
 	char hash[SHA256_HEX] = "";
 
@@ -80,7 +80,7 @@ static bool is_commit(const char *text)
 	return text && strlen(text) == 40 && strspn(text, "0123456789abcdef") == 40;
 }
 
-static json_t *checkout_json(const struct report_writer *w, const struct report_build *b,
+static json_t *checkout_json(const struct export_writer *w, const struct export_build *b,
                              const char *id)
 {
 	json_t *c = json_pack("{s:s, s:s, s:s, s:b}", "id", id, "origin", w->options.origin,
@@ -101,7 +101,7 @@ static json_t *checkout_json(const struct report_writer *w, const struct report_
 	return c;
 }
 
-static json_t *build_json(const struct report_writer *w, const struct report_build *b,
+static json_t *build_json(const struct export_writer *w, const struct export_build *b,
                           const char *id, const char *checkout)
 {
 	json_t *build = json_pack("{s:s, s:s, s:s}", "id", id, "checkout_id", checkout, "origin",
@@ -135,7 +135,7 @@ static void put_json(FILE *out, const json_t *value, bool first)
 	(void)json_dumpf(value, out, JSON_COMPACT);
 }
 
-static void put_builds(struct report_writer *w)
+static void put_builds(struct export_writer *w)
 {
 	SCOPED_JSON checkouts = json_object();
 	SCOPED_JSON builds = json_array();
@@ -144,7 +144,7 @@ static void put_builds(struct report_writer *w)
 	size_t i, n = 0;
 
 	for (i = 0; i < w->job->builds_count; i++) {
-		const struct report_build *b = &w->job->builds[i];
+		const struct export_build *b = &w->job->builds[i];
 		SCOPED_STR checkout = checkout_id(w, b);
 		SCOPED_STR build = build_id(w, b);
 
@@ -189,7 +189,7 @@ static size_t add_path(char *path, size_t at, const char *text)
 	return at;
 }
 
-static char *test_path(const struct report_writer *w, const struct report_result *r)
+static char *test_path(const struct export_writer *w, const struct export_result *r)
 {
 	char *path = xcalloc(1, strlen(w->job->suite) + strlen(r->test) + strlen(r->cell) + 8);
 	size_t at = add_path(path, 0, w->job->suite);
@@ -240,7 +240,7 @@ struct kcidb_run {
 	char *build, *environment, *log; /* owned; log: NULL without https */
 };
 
-static struct kcidb_run run_shared(const struct report_writer *w, const struct report_run *run)
+static struct kcidb_run run_shared(const struct export_writer *w, const struct export_run *run)
 {
 	json_t *misc = json_pack("{s:s, s:s, s:b}", "cache_class", run->cache, "board_kind",
 	                         run->kind, "proves_coherency", run->proves);
@@ -258,8 +258,8 @@ static struct kcidb_run run_shared(const struct report_writer *w, const struct r
 	return shared;
 }
 
-static void put_misc(const struct report_writer *w, const struct report_run *run,
-                     const struct report_result *r)
+static void put_misc(const struct export_writer *w, const struct export_run *run,
+                     const struct export_result *r)
 {
 	FILE *out = w->out;
 
@@ -286,7 +286,7 @@ static void put_misc(const struct report_writer *w, const struct report_run *run
 }
 
 /* JSON has no number that is none. */
-static void put_number(FILE *out, const struct report_result *r)
+static void put_number(FILE *out, const struct export_result *r)
 {
 	if (!r->measured || !isfinite(r->value))
 		return;
@@ -295,11 +295,11 @@ static void put_number(FILE *out, const struct report_result *r)
 	(void)fputc('}', out);
 }
 
-static void put_test(const struct report_writer *w, const struct report_run *run,
-                     const struct report_result *r, const char *id, const struct kcidb_run *shared)
+static void put_test(const struct export_writer *w, const struct export_run *run,
+                     const struct export_result *r, const char *id, const struct kcidb_run *shared)
 {
 	SCOPED_STR path = test_path(w, r);
-	SCOPED_STR excerpt = report_excerpt(r);
+	SCOPED_STR excerpt = export_excerpt(r);
 	FILE *out = w->out;
 	char when[32];
 
@@ -324,7 +324,7 @@ static void put_test(const struct report_writer *w, const struct report_run *run
 /* --- what is known --- */
 
 /* An issue for the row of `known`, made when it is met first, and an incident for each time. */
-static void add_incident(struct report_writer *w, const struct report_result *r, const char *test)
+static void add_incident(struct export_writer *w, const struct export_result *r, const char *test)
 {
 	struct kcidb_state *s = w->state;
 	SCOPED_STR text = xasprintf("%s\n%s\n%s", w->job->suite, r->test, r->known);
@@ -353,7 +353,7 @@ static void add_incident(struct report_writer *w, const struct report_result *r,
 
 /* --- the format --- */
 
-static void kcidb_begin(struct report_writer *w)
+static void kcidb_begin(struct export_writer *w)
 {
 	struct kcidb_state *s = xcalloc(1, sizeof(*s));
 
@@ -365,14 +365,14 @@ static void kcidb_begin(struct report_writer *w)
 	(void)fprintf(w->out, "\"tests\":[");
 }
 
-static void kcidb_run(struct report_writer *w, const struct report_run *run,
-                      const struct report_results *results)
+static void kcidb_run(struct export_writer *w, const struct export_run *run,
+                      const struct export_results *results)
 {
 	struct kcidb_run shared = run_shared(w, run);
 	struct kcidb_state *s = w->state;
 
 	for (size_t i = 0; i < results->count; i++) {
-		const struct report_result *r = &results->list[i];
+		const struct export_result *r = &results->list[i];
 		SCOPED_STR id = NULL;
 
 		if (r->cell[0] && !w->options.cells)
@@ -401,7 +401,7 @@ static void put_list(FILE *out, const char *name, const json_t *list)
 	(void)fputc(']', out);
 }
 
-static void kcidb_end(struct report_writer *w)
+static void kcidb_end(struct export_writer *w)
 {
 	const struct kcidb_state *s = w->state;
 
@@ -420,7 +420,7 @@ static void kcidb_free(void *state)
 	free(s);
 }
 
-const struct report_format report_kcidb = {
+const struct export_format export_kcidb = {
 	.name = "kcidb",
 	.type = "application/json",
 	.begin = kcidb_begin,

@@ -1,5 +1,5 @@
 /* The table of docs/EXPORT.md, row by row. */
-#include "server/daemon/report/outcome.h"
+#include "server/daemon/export/outcome.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

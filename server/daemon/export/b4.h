@@ -6,4 +6,4 @@
 
 /* One check for each class and kind: what the column does against the base. comparison is as docs/API.md has it; base is
  * the address of the server, or NULL. A new reference to an array. */
-json_t *report_b4(const json_t *comparison, size_t column, int64_t job, const char *base);
+json_t *export_b4(const json_t *comparison, size_t column, int64_t job, const char *base);

@@ -1,6 +1,6 @@
 /* What formats make of a small job, and of texts that a board thought up. */
 #include "common/scoped.h"
-#include "server/daemon/report/report.h"
+#include "server/daemon/export/export.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 #define COUNT(list) (sizeof(list) / sizeof(*(list)))
 
-static const struct report_build build = {.id = 3,
+static const struct export_build build = {.id = 3,
                                           .created = 5000000,
                                           .name = "v2",
                                           .arch = "x86-64",
@@ -21,9 +21,9 @@ static const struct report_build build = {.id = 3,
                                           .cmdline = "",
                                           .state = "complete"};
 
-static struct report_run run_of(int64_t planned)
+static struct export_run run_of(int64_t planned)
 {
-	return (struct report_run){.id = 7,
+	return (struct export_run){.id = 7,
 	                           .attempt = 1,
 	                           .planned = planned,
 	                           .created = 6000000,
@@ -36,10 +36,10 @@ static struct report_run run_of(int64_t planned)
 	                           .proves = true};
 }
 
-static struct report_result result_of(int64_t test_id, const char *test, const char *cell,
+static struct export_result result_of(int64_t test_id, const char *test, const char *cell,
                                       const char *verdict)
 {
-	return (struct report_result){.test_id = test_id,
+	return (struct export_result){.test_id = test_id,
 	                              .rep = 1,
 	                              .test = test,
 	                              .cell = cell,
@@ -49,12 +49,12 @@ static struct report_result result_of(int64_t test_id, const char *test, const c
 }
 
 /* The export of a job with one run. The caller frees. */
-static char *export(const struct report_format *format, const struct report_run *run,
-                    struct report_result *list, size_t count, const char *base)
+static char *export(const struct export_format *format, const struct export_run *run,
+                    struct export_result *list, size_t count, const char *base)
 {
-	static const struct report_known known[] = {{"known", "old*", "vivt", "a <fact>"},
+	static const struct export_known known[] = {{"known", "old*", "vivt", "a <fact>"},
 	                                            {"known", "other", "pipt", "elsewhere"}};
-	const struct report_job job = {.id = 1,
+	const struct export_job job = {.id = 1,
 	                               .created = 4000000,
 	                               .name = "job",
 	                               .suite = "s",
@@ -65,13 +65,13 @@ static char *export(const struct report_format *format, const struct report_run 
 	                               .builds_count = 1,
 	                               .known = known,
 	                               .known_count = COUNT(known)};
-	struct report_results results = {list, count};
-	struct report_writer w = {.job = &job,
+	struct export_results results = {list, count};
+	struct export_writer w = {.job = &job,
 	                          .options = {.origin = "o", .base = base, .cells = true}};
 	char *text = NULL;
 	size_t len;
 
-	report_judge(&job, run, &results);
+	export_judge(&job, run, &results);
 	w.out = open_memstream(&text, &len);
 	format->begin(&w);
 	format->run(&w, run, &results);
@@ -96,11 +96,11 @@ static void has_not(const char *text, const char *part)
 
 static void ktap_whole(void **state)
 {
-	struct report_run run = run_of(2);
-	struct report_result list[] = {result_of(0, "one", "", "pass"),
+	struct export_run run = run_of(2);
+	struct export_result list[] = {result_of(0, "one", "", "pass"),
 	                               result_of(0, "one", "c", "pass"),
 	                               result_of(1, "one", "", "fail")};
-	SCOPED_STR text = export(&report_ktap, &run, list, COUNT(list), NULL);
+	SCOPED_STR text = export(&export_ktap, &run, list, COUNT(list), NULL);
 
 	(void)state;
 	assert_string_equal(text, "KTAP version 1\n"
@@ -126,33 +126,33 @@ static void ktap_whole(void **state)
 /* A result that hides what is in it, a run that has not all its results, cells without their test. */
 static void ktap_hides_nothing(void **state)
 {
-	struct report_run run = run_of(3);
-	struct report_result list[] = {result_of(0, "one", "", "pass"),
+	struct export_run run = run_of(3);
+	struct export_result list[] = {result_of(0, "one", "", "pass"),
 	                               result_of(0, "one", "c", "fail"),
 	                               result_of(1, "two", "c", "pass")};
 	SCOPED_STR text = NULL;
 
 	(void)state;
 	run.state = "running";
-	text = export(&report_ktap, &run, list, COUNT(list), NULL);
+	text = export(&export_ktap, &run, list, COUNT(list), NULL);
 	has(text, "    not ok 1 - one\n");
 	has_not(text, "two");
 	has(text, "  not ok 1 - vivt emulated v2\n");
 	text[0] = '\0';
 	list[1].verdict = "pass";
 	free(take_str(&text));
-	text = export(&report_ktap, &run, list, COUNT(list), NULL);
+	text = export(&export_ktap, &run, list, COUNT(list), NULL);
 	has(text, "  not ok 1 - vivt emulated v2 # ERROR running\nnot ok 1 - s\n");
 }
 
 static void known_failures(void **state)
 {
-	struct report_run run = run_of(3);
-	struct report_result list[] = {
+	struct export_run run = run_of(3);
+	struct export_result list[] = {
 		result_of(0, "known", "", "fail"),      result_of(0, "known", "old1", "fail"),
 		result_of(1, "known", "", "fail"),      result_of(1, "known", "old1", "fail"),
 		result_of(1, "known", "other", "fail"), result_of(2, "known", "", "fail")};
-	SCOPED_STR text = export(&report_ktap, &run, list, COUNT(list), NULL);
+	SCOPED_STR text = export(&export_ktap, &run, list, COUNT(list), NULL);
 
 	(void)state;
 	assert_int_equal(list[0].outcome, OUTCOME_KNOWN);
@@ -169,8 +169,8 @@ static void known_failures(void **state)
 
 static void junit_has_no_illegal_character(void **state)
 {
-	struct report_run run = run_of(1);
-	struct report_result list[] = {result_of(0, "one", "", "fail"),
+	struct export_run run = run_of(1);
+	struct export_result list[] = {result_of(0, "one", "", "fail"),
 	                               result_of(0, "one", NASTY, "fail")};
 	SCOPED_STR text = NULL;
 
@@ -178,7 +178,7 @@ static void junit_has_no_illegal_character(void **state)
 	list[0].detail = NASTY;
 	list[1].reason = NASTY;
 	list[1].excerpt = NASTY "\x1b";
-	text = export(&report_junit, &run, list, COUNT(list), NULL);
+	text = export(&export_junit, &run, list, COUNT(list), NULL);
 	for (const char *p = text; *p; p++)
 		assert_true((unsigned char)*p >= ' ' || *p == '\n' || *p == '\t');
 	has_not(text, "31m");
@@ -192,14 +192,14 @@ static void junit_has_no_illegal_character(void **state)
 
 static void ktap_names_are_one_line(void **state)
 {
-	struct report_run run = run_of(1);
-	struct report_result list[] = {result_of(0, "one", "", "fail"),
+	struct export_run run = run_of(1);
+	struct export_result list[] = {result_of(0, "one", "", "fail"),
 	                               result_of(0, "one", NASTY, "skip")};
 	SCOPED_STR text = NULL;
 
 	(void)state;
 	list[0].detail = "x # SKIP\nnot ok 7 - y";
-	text = export(&report_ktap, &run, list, COUNT(list), NULL);
+	text = export(&export_ktap, &run, list, COUNT(list), NULL);
 	has(text, "    # x ~ SKIP\n    # not ok 7 - y\n    not ok 1 - one\n");
 	for (const char *p = text; *p; p++)
 		assert_true((unsigned char)*p >= ' ' || *p == '\n');
@@ -217,13 +217,13 @@ static void kcidb_paths_and_urls(void **state)
 		{"..", "s.one._"},
 		{"\xC3\xA9", "s.one._"},
 	};
-	struct report_run run = run_of(1);
+	struct export_run run = run_of(1);
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct report_result list[] = {result_of(0, "one", "", "missing"),
+		struct export_result list[] = {result_of(0, "one", "", "missing"),
 		                               result_of(0, "one", rows[i].cell, "pass")};
-		SCOPED_STR text = export(&report_kcidb, &run, list, COUNT(list),
+		SCOPED_STR text = export(&export_kcidb, &run, list, COUNT(list),
 		                         i % 2 ? "https://farm" : "http://farm");
 		SCOPED_JSON doc = json_loads(text, 0, NULL);
 		const json_t *tests = json_object_get(doc, "tests");
@@ -246,7 +246,7 @@ static void kcidb_paths_and_urls(void **state)
 
 static void an_excerpt_is_bounded(void **state)
 {
-	struct report_result r = result_of(0, "one", "", "fail");
+	struct export_result r = result_of(0, "one", "", "fail");
 	char *text = calloc(1, 20001);
 	SCOPED_STR excerpt = NULL;
 
@@ -255,9 +255,9 @@ static void an_excerpt_is_bounded(void **state)
 		(void)memcpy(text + i, "\xC3\xA9", 2);
 	r.reason = "x";
 	r.excerpt = text;
-	excerpt = report_excerpt(&r);
-	assert_true(strlen(excerpt) <= REPORT_EXCERPT_MAX);
-	assert_true(strlen(excerpt) >= REPORT_EXCERPT_MAX - 1);
+	excerpt = export_excerpt(&r);
+	assert_true(strlen(excerpt) <= EXPORT_EXCERPT_MAX);
+	assert_true(strlen(excerpt) >= EXPORT_EXCERPT_MAX - 1);
 	assert_null(strstr(excerpt, "\xEF\xBF\xBD"));
 	free(text);
 }

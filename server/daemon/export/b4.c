@@ -1,8 +1,8 @@
-#include "server/daemon/report/b4.h"
+#include "server/daemon/export/b4.h"
 
 #include "common/scoped.h"
 #include "common/xalloc.h"
-#include "server/daemon/report/outcome.h"
+#include "server/daemon/export/outcome.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -161,7 +161,7 @@ static json_t *check_of(const json_t *class, const json_t *labels, size_t column
 	return check;
 }
 
-json_t *report_b4(const json_t *comparison, size_t column, int64_t job, const char *base)
+json_t *export_b4(const json_t *comparison, size_t column, int64_t job, const char *base)
 {
 	const json_t *labels = json_object_get(comparison, "labels");
 	json_t *checks = json_array(), *class;

@@ -1,4 +1,4 @@
-#include "server/daemon/report/outcome.h"
+#include "server/daemon/export/outcome.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 #include "common/scoped.h"
 #include "common/timeus.h"
 #include "common/utf8.h"
-#include "server/daemon/report/report.h"
+#include "server/daemon/export/export.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -50,7 +50,7 @@ static void put_xml(FILE *out, const char *text, bool attribute)
 		const char *word = entity(text[i], attribute);
 
 		if (text[i] == 0x1B) {
-			n = report_ansi(text + i, len - i);
+			n = export_ansi(text + i, len - i);
 			continue;
 		}
 		n = utf8_length(text + i, len - i);
@@ -87,7 +87,7 @@ static void property_int(FILE *out, const char *name, int64_t value)
 	property(out, name, text);
 }
 
-static void put_properties(const struct report_writer *w, const struct report_run *run)
+static void put_properties(const struct export_writer *w, const struct export_run *run)
 {
 	FILE *out = w->out;
 
@@ -109,17 +109,17 @@ static void put_properties(const struct report_writer *w, const struct report_ru
 	(void)fprintf(out, "    </properties>\n");
 }
 
-static void put_outcome(FILE *out, const struct report_result *r)
+static void put_outcome(FILE *out, const struct export_result *r)
 {
 	static const char *const elements[] = {
 		[JUNIT_FAILURE] = "failure", [JUNIT_ERROR] = "error", [JUNIT_SKIPPED] = "skipped"};
 	const struct outcome_row *row = outcome_row(r->outcome);
-	SCOPED_STR excerpt = report_excerpt(r);
+	SCOPED_STR excerpt = export_excerpt(r);
 	char message[200];
 
 	if (row->junit == JUNIT_NOTHING)
 		return;
-	(void)report_reason(r, message, sizeof(message));
+	(void)export_reason(r, message, sizeof(message));
 	(void)fprintf(out, "      <%s", elements[row->junit]);
 	attribute(out, "message", r->known ? r->known : message);
 	attribute(out, "type", row->name);
@@ -128,7 +128,7 @@ static void put_outcome(FILE *out, const struct report_result *r)
 	(void)fprintf(out, "</%s>\n", elements[row->junit]);
 }
 
-static void put_case(const struct report_writer *w, const struct report_result *r)
+static void put_case(const struct export_writer *w, const struct export_result *r)
 {
 	SCOPED_STR inside = NULL;
 	FILE *out = w->out;
@@ -148,13 +148,13 @@ static void put_case(const struct report_writer *w, const struct report_result *
 	(void)fprintf(out, "    </testcase>\n");
 }
 
-static bool wanted(const struct report_writer *w, const struct report_result *r)
+static bool wanted(const struct export_writer *w, const struct export_result *r)
 {
 	return w->options.cells || !r->cell[0];
 }
 
-static void put_suite(const struct report_writer *w, const struct report_run *run,
-                      const struct report_results *results)
+static void put_suite(const struct export_writer *w, const struct export_run *run,
+                      const struct export_results *results)
 {
 	size_t counts[4] = {0}, tests = 0;
 	int64_t time = 0;
@@ -185,15 +185,15 @@ static void put_suite(const struct report_writer *w, const struct report_run *ru
 	(void)fprintf(out, ">\n");
 }
 
-static void junit_begin(struct report_writer *w)
+static void junit_begin(struct export_writer *w)
 {
 	(void)fprintf(w->out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites");
 	attribute(w->out, "name", w->job->name);
 	(void)fprintf(w->out, ">\n");
 }
 
-static void junit_run(struct report_writer *w, const struct report_run *run,
-                      const struct report_results *results)
+static void junit_run(struct export_writer *w, const struct export_run *run,
+                      const struct export_results *results)
 {
 	put_suite(w, run, results);
 	put_properties(w, run);
@@ -203,12 +203,12 @@ static void junit_run(struct report_writer *w, const struct report_run *run,
 	(void)fprintf(w->out, "  </testsuite>\n");
 }
 
-static void junit_end(struct report_writer *w)
+static void junit_end(struct export_writer *w)
 {
 	(void)fprintf(w->out, "</testsuites>\n");
 }
 
-const struct report_format report_junit = {
+const struct export_format export_junit = {
 	.name = "junit",
 	.type = "application/xml",
 	.begin = junit_begin,

@@ -1,5 +1,5 @@
 /* Which status a class gets, by its column and the base's. */
-#include "server/daemon/report/b4.h"
+#include "server/daemon/export/b4.h"
 
 #include "common/scoped.h"
 #include "common/xalloc.h"
@@ -55,7 +55,7 @@ static void statuses(void **state)
 		SCOPED_JSON doc = comparison("emulated", rows[i].proves, rows[i].base, rows[i].v2,
 		                             rows[i].base_cell, rows[i].v2_cell, rows[i].known,
 		                             rows[i].warnings);
-		SCOPED_JSON checks = report_b4(doc, 1, 5, "http://farm");
+		SCOPED_JSON checks = export_b4(doc, 1, 5, "http://farm");
 		const json_t *check = json_array_get(checks, 0);
 
 		assert_int_equal(json_array_size(checks), 1);
@@ -73,7 +73,7 @@ static void statuses(void **state)
 static void the_base_itself(void **state)
 {
 	SCOPED_JSON doc = comparison("emulated", true, "fail", "pass", "bad", "clean", 0, 0);
-	SCOPED_JSON checks = report_b4(doc, 0, 5, NULL);
+	SCOPED_JSON checks = export_b4(doc, 0, 5, NULL);
 	const json_t *check = json_array_get(checks, 0);
 
 	(void)state;

@@ -1,4 +1,4 @@
-#include "server/daemon/report/report.h"
+#include "server/daemon/export/export.h"
 
 #include "common/scoped.h"
 #include "common/utf8.h"
@@ -7,9 +7,9 @@
 
 #include <string.h>
 
-static const struct report_format *const formats[] = {&report_ktap, &report_junit, &report_kcidb};
+static const struct export_format *const formats[] = {&export_ktap, &export_junit, &export_kcidb};
 
-const struct report_format *report_format_find(const char *name)
+const struct export_format *export_format_find(const char *name)
 {
 	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++)
 		if (strcmp(formats[i]->name, name) == 0)
@@ -19,11 +19,11 @@ const struct report_format *report_format_find(const char *name)
 
 /* --- what is known to fail --- */
 
-static const char *known_why(const struct report_job *job, const struct report_run *run,
-                             const struct report_result *r)
+static const char *known_why(const struct export_job *job, const struct export_run *run,
+                             const struct export_result *r)
 {
 	for (size_t i = 0; i < job->known_count; i++) {
-		const struct report_known *k = &job->known[i];
+		const struct export_known *k = &job->known[i];
 
 		if (strcmp(k->test, r->test) == 0 && strcmp(k->cache, run->cache) == 0 &&
 		    glob_match(k->cells, r->cell))
@@ -32,21 +32,21 @@ static const char *known_why(const struct report_job *job, const struct report_r
 	return NULL;
 }
 
-static bool contract_fail(const struct report_result *r)
+static bool contract_fail(const struct export_result *r)
 {
 	return strcmp(r->verdict, "fail") == 0 && strcmp(r->kind, "contract") == 0;
 }
 
 /* A test's own failure is known when each of its failing contract cells is. */
-static void judge_test(const struct report_job *job, const struct report_run *run,
-                       struct report_results *results, size_t first, size_t end)
+static void judge_test(const struct export_job *job, const struct export_run *run,
+                       struct export_results *results, size_t first, size_t end)
 {
-	struct report_result *own = results->list[first].cell[0] ? NULL : &results->list[first];
+	struct export_result *own = results->list[first].cell[0] ? NULL : &results->list[first];
 	bool all = true;
 	const char *why = NULL;
 
 	for (size_t i = first; i < end; i++) {
-		struct report_result *r = &results->list[i];
+		struct export_result *r = &results->list[i];
 
 		if (r == own || !contract_fail(r))
 			continue;
@@ -58,15 +58,15 @@ static void judge_test(const struct report_job *job, const struct report_run *ru
 		own->known = why;
 }
 
-void report_judge(const struct report_job *job, const struct report_run *run,
-                  struct report_results *results)
+void export_judge(const struct export_job *job, const struct export_run *run,
+                  struct export_results *results)
 {
 	for (size_t i = 0, end; i < results->count; i = end) {
-		end = report_test_end(results, i);
+		end = export_test_end(results, i);
 		judge_test(job, run, results, i, end);
 	}
 	for (size_t i = 0; i < results->count; i++) {
-		struct report_result *r = &results->list[i];
+		struct export_result *r = &results->list[i];
 		struct outcome_facts facts = {.verdict = VERDICT_ERROR,
 		                              .kind = r->kind,
 		                              .known = r->known != NULL,
@@ -77,7 +77,7 @@ void report_judge(const struct report_job *job, const struct report_run *run,
 	}
 }
 
-size_t report_test_end(const struct report_results *results, size_t i)
+size_t export_test_end(const struct export_results *results, size_t i)
 {
 	size_t end = i + 1;
 
@@ -86,7 +86,7 @@ size_t report_test_end(const struct report_results *results, size_t i)
 	return end;
 }
 
-bool report_run_whole(const struct report_run *run, const struct report_results *results)
+bool export_run_whole(const struct export_run *run, const struct export_results *results)
 {
 	int64_t own = 0;
 
@@ -98,7 +98,7 @@ bool report_run_whole(const struct report_run *run, const struct report_results 
 /* --- words --- */
 
 /* ESC [ ... letter, ESC ] ... BEL or ESC \, or ESC and one more. */
-size_t report_ansi(const char *text, size_t len)
+size_t export_ansi(const char *text, size_t len)
 {
 	size_t i = 2;
 
@@ -126,7 +126,7 @@ static void strip_ansi(char *text)
 
 	for (size_t i = 0; i < len;) {
 		if (text[i] == 0x1B)
-			i += report_ansi(text + i, len - i);
+			i += export_ansi(text + i, len - i);
 		else
 			text[at++] = text[i++];
 	}
@@ -139,7 +139,7 @@ static void add_line(FILE *out, const char *label, const char *text)
 		(void)fprintf(out, "%s%s\n", label, text);
 }
 
-char *report_excerpt(const struct report_result *r)
+char *export_excerpt(const struct export_result *r)
 {
 	size_t len, used;
 	char *text = NULL, *cut;
@@ -154,15 +154,15 @@ char *report_excerpt(const struct report_result *r)
 	(void)fclose(out);
 	strip_ansi(text);
 	len = strlen(text);
-	if (len <= REPORT_EXCERPT_MAX)
+	if (len <= EXPORT_EXCERPT_MAX)
 		return text;
-	cut = xcalloc(1, REPORT_EXCERPT_MAX + 1);
-	(void)utf8_clean(text, len, cut, REPORT_EXCERPT_MAX + 1, &used);
+	cut = xcalloc(1, EXPORT_EXCERPT_MAX + 1);
+	(void)utf8_clean(text, len, cut, EXPORT_EXCERPT_MAX + 1, &used);
 	free(text);
 	return cut;
 }
 
-const char *report_reason(const struct report_result *r, char *buf, size_t room)
+const char *export_reason(const struct export_result *r, char *buf, size_t room)
 {
 	const char *text = r->reason ? r->reason : r->detail ? r->detail : "";
 	size_t used;

@@ -1,4 +1,4 @@
-#include "server/daemon/store/report.h"
+#include "server/daemon/store/exports.h"
 
 #include "common/err.h"
 #include "common/jx.h"
@@ -20,19 +20,19 @@
 	"coalesce(b.revision_id, (SELECT w.id FROM revision w JOIN series ws ON ws.id = w.series " \
 	"WHERE ws.name = b.series AND w.label = b.revision)) "
 
-struct report_source {
-	struct report_job job;
+struct export_source {
+	struct export_job job;
 	struct intern texts; /* of job, runs and builds */
-	struct report_run *runs;
-	struct report_build *builds;
-	struct report_known *known;
+	struct export_run *runs;
+	struct export_build *builds;
+	struct export_known *known;
 	size_t runs_room;
 	struct intern run_texts; /* of results */
-	struct report_result *results;
+	struct export_result *results;
 	size_t results_count, results_room;
 };
 
-void report_source_free(struct report_source *s)
+void export_source_free(struct export_source *s)
 {
 	if (!s)
 		return;
@@ -45,7 +45,7 @@ void report_source_free(struct report_source *s)
 	free(s);
 }
 
-const struct report_job *report_source_job(const struct report_source *s)
+const struct export_job *export_source_job(const struct export_source *s)
 {
 	return &s->job;
 }
@@ -77,7 +77,7 @@ static void hash_patches(const json_t *patches, char out[SHA256_HEX])
 }
 
 /* What a build was made of. A recipe says it; of an upload only its revision is known. */
-static void add_source(struct report_source *s, struct report_build *b, const char *recipe,
+static void add_source(struct export_source *s, struct export_build *b, const char *recipe,
                        const char *revision_hash, const char *base_commit)
 {
 	SCOPED_JSON doc = recipe ? json_loads(recipe, 0, NULL) : NULL;
@@ -92,13 +92,13 @@ static void add_source(struct report_source *s, struct report_build *b, const ch
 		(void)snprintf(b->patchset_hash, sizeof(b->patchset_hash), "%s", revision_hash);
 }
 
-static void add_build(struct report_source *s, sqlite3_stmt *row)
+static void add_build(struct export_source *s, sqlite3_stmt *row)
 {
-	struct report_build *b;
+	struct export_build *b;
 
 	s->builds = xrealloc(s->builds, (s->job.builds_count + 1) * sizeof(*s->builds));
 	b = &s->builds[s->job.builds_count++];
-	*b = (struct report_build){
+	*b = (struct export_build){
 		.id = db_int(row, 0),
 		.name = keep(&s->texts, db_text(row, 1)),
 		.release = keep(&s->texts, db_text_or_null(row, 2)),
@@ -120,7 +120,7 @@ static void add_build(struct report_source *s, sqlite3_stmt *row)
 	           db_text_or_null(row, 16));
 }
 
-static int load_builds(struct report_source *s, struct db *db, struct err *err)
+static int load_builds(struct export_source *s, struct db *db, struct err *err)
 {
 	sqlite3_stmt *row = db_query(
 		db,
@@ -140,7 +140,7 @@ static int load_builds(struct report_source *s, struct db *db, struct err *err)
 	return rc;
 }
 
-static const struct report_build *build_find(const struct report_source *s, int64_t id)
+static const struct export_build *build_find(const struct export_source *s, int64_t id)
 {
 	for (size_t i = 0; i < s->job.builds_count; i++)
 		if (s->builds[i].id == id)
@@ -150,7 +150,7 @@ static const struct report_build *build_find(const struct report_source *s, int6
 
 /* --- job and runs --- */
 
-static int load_job(struct report_source *s, struct db *db, int64_t id, struct err *err)
+static int load_job(struct export_source *s, struct db *db, int64_t id, struct err *err)
 {
 	sqlite3_stmt *row = db_query(
 		db, "SELECT name, suite, state, created, coalesce(ended, 0) FROM job WHERE id = ?1",
@@ -161,7 +161,7 @@ static int load_job(struct report_source *s, struct db *db, int64_t id, struct e
 		return err_set(err, ERR_NOTFOUND, "no such job: %" PRId64, id);
 	if (rc < 0)
 		return -1;
-	s->job = (struct report_job){
+	s->job = (struct export_job){
 		.id = id,
 		.name = keep(&s->texts, db_text(row, 0)),
 		.suite = keep(&s->texts, db_text(row, 1)),
@@ -173,23 +173,23 @@ static int load_job(struct report_source *s, struct db *db, int64_t id, struct e
 }
 
 /* A member of JSON text, or NULL. */
-static const char *keep_member(struct report_source *s, const char *text, const char *name)
+static const char *keep_member(struct export_source *s, const char *text, const char *name)
 {
 	SCOPED_JSON doc = text ? json_loads(text, 0, NULL) : NULL;
 
 	return keep(&s->texts, json_string_value(json_object_get(doc, name)));
 }
 
-static void add_run(struct report_source *s, sqlite3_stmt *row)
+static void add_run(struct export_source *s, sqlite3_stmt *row)
 {
-	struct report_run *r;
+	struct export_run *r;
 
 	if (s->job.runs_count == s->runs_room) {
 		s->runs_room = s->runs_room ? s->runs_room * 2 : 32;
 		s->runs = xrealloc(s->runs, s->runs_room * sizeof(*s->runs));
 	}
 	r = &s->runs[s->job.runs_count++];
-	*r = (struct report_run){
+	*r = (struct export_run){
 		.id = db_int(row, 0),
 		.column = db_int(row, 1),
 		.build = build_find(s, db_int(row, 2)),
@@ -210,7 +210,7 @@ static void add_run(struct report_source *s, sqlite3_stmt *row)
 		s->job.runs_count--;
 }
 
-static int load_runs(struct report_source *s, struct db *db, struct err *err)
+static int load_runs(struct export_source *s, struct db *db, struct err *err)
 {
 	sqlite3_stmt *row = db_query(
 		db,
@@ -228,14 +228,14 @@ static int load_runs(struct report_source *s, struct db *db, struct err *err)
 	return rc;
 }
 
-static void add_known(struct report_source *s, const struct suite_known *known)
+static void add_known(struct export_source *s, const struct suite_known *known)
 {
 	size_t cells = json_array_size(known->cells), caches = json_array_size(known->caches);
 	size_t count = s->job.known_count;
 
 	s->known = xrealloc(s->known, (count + cells * caches) * sizeof(*s->known));
 	for (size_t i = 0; i < cells * caches; i++)
-		s->known[count++] = (struct report_known){
+		s->known[count++] = (struct export_known){
 			.test = known->test,
 			.cells = json_string_value(json_array_get(known->cells, i / caches)),
 			.cache = json_string_value(json_array_get(known->caches, i % caches)),
@@ -245,15 +245,15 @@ static void add_known(struct report_source *s, const struct suite_known *known)
 	s->job.known = s->known;
 }
 
-struct report_source *report_source_load(struct db *db, int64_t job, const struct suites *suites,
+struct export_source *export_source_load(struct db *db, int64_t job, const struct suites *suites,
                                          struct err *err)
 {
-	struct report_source *s = xcalloc(1, sizeof(*s));
+	struct export_source *s = xcalloc(1, sizeof(*s));
 	const struct suite *suite;
 
 	if (load_job(s, db, job, err) < 0 || load_builds(s, db, err) < 0 ||
 	    load_runs(s, db, err) < 0) {
-		report_source_free(s);
+		export_source_free(s);
 		return NULL;
 	}
 	suite = suites ? suite_find(suites, s->job.suite) : NULL;
@@ -264,7 +264,7 @@ struct report_source *report_source_load(struct db *db, int64_t job, const struc
 
 /* --- results --- */
 
-static void add_result(struct report_source *s, sqlite3_stmt *row)
+static void add_result(struct export_source *s, sqlite3_stmt *row)
 {
 	struct intern *texts = &s->run_texts;
 
@@ -272,7 +272,7 @@ static void add_result(struct report_source *s, sqlite3_stmt *row)
 		s->results_room = s->results_room ? s->results_room * 2 : 1024;
 		s->results = xrealloc(s->results, s->results_room * sizeof(*s->results));
 	}
-	s->results[s->results_count++] = (struct report_result){
+	s->results[s->results_count++] = (struct export_result){
 		.id = db_int(row, 0),
 		.test_id = db_int(row, 1),
 		.rep = db_int(row, 2),
@@ -292,13 +292,13 @@ static void add_result(struct report_source *s, sqlite3_stmt *row)
 }
 
 /* The result of that test and cell; results are sorted by both. */
-static struct report_result *result_find(struct report_source *s, int64_t test_id, const char *cell)
+static struct export_result *result_find(struct export_source *s, int64_t test_id, const char *cell)
 {
 	size_t low = 0, high = s->results_count;
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
-		const struct report_result *r = &s->results[mid];
+		const struct export_result *r = &s->results[mid];
 
 		if (r->test_id < test_id || (r->test_id == test_id && strcmp(r->cell, cell) < 0))
 			low = mid + 1;
@@ -311,7 +311,7 @@ static struct report_result *result_find(struct report_source *s, int64_t test_i
 	return &s->results[low];
 }
 
-static void add_value(struct report_source *s, struct report_result *r, const json_t *record)
+static void add_value(struct export_source *s, struct export_result *r, const json_t *record)
 {
 	const json_t *value = json_object_get(record, "value");
 	const char *unit = json_string_value(json_object_get(record, "unit"));
@@ -325,13 +325,13 @@ static void add_value(struct report_source *s, struct report_result *r, const js
 
 /* Records of one result as text, in the making. */
 struct excerpt {
-	struct report_result *result; /* NULL: none */
+	struct export_result *result; /* NULL: none */
 	char *text;                   /* owned */
 	size_t len;
 	unsigned records;
 };
 
-static void excerpt_end(struct report_source *s, struct excerpt *e)
+static void excerpt_end(struct export_source *s, struct excerpt *e)
 {
 	if (e->len > 0)
 		e->text[e->len - 1] = '\0'; /* the last newline */
@@ -341,7 +341,7 @@ static void excerpt_end(struct report_source *s, struct excerpt *e)
 	*e = (struct excerpt){0};
 }
 
-static void excerpt_add(struct report_source *s, struct excerpt *e, struct report_result *r,
+static void excerpt_add(struct export_source *s, struct excerpt *e, struct export_result *r,
                         const char *line)
 {
 	size_t len = strlen(line);
@@ -349,7 +349,7 @@ static void excerpt_add(struct report_source *s, struct excerpt *e, struct repor
 	if (e->result != r)
 		excerpt_end(s, e);
 	e->result = r;
-	if (e->records++ >= EVIDENCE_RECORDS || e->len + len > REPORT_EXCERPT_MAX)
+	if (e->records++ >= EVIDENCE_RECORDS || e->len + len > EXPORT_EXCERPT_MAX)
 		return;
 	e->text = xrealloc(e->text, e->len + len + 2);
 	(void)memcpy(e->text + e->len, line, len);
@@ -360,9 +360,9 @@ static void excerpt_add(struct report_source *s, struct excerpt *e, struct repor
 
 /* One row of evidence: (test_id, cell, record). Most are mismatches, which are shown as they are: what is none of the two
  * others by its text is not parsed. */
-static void add_evidence(struct report_source *s, struct excerpt *e, sqlite3_stmt *row)
+static void add_evidence(struct export_source *s, struct excerpt *e, sqlite3_stmt *row)
 {
-	struct report_result *r = result_find(s, db_int(row, 0), db_text(row, 1));
+	struct export_result *r = result_find(s, db_int(row, 0), db_text(row, 1));
 	const char *line = db_text(row, 2), *type, *text;
 	SCOPED_JSON record = NULL;
 
@@ -381,7 +381,7 @@ static void add_evidence(struct report_source *s, struct excerpt *e, sqlite3_stm
 	excerpt_add(s, e, r, text ? text : line);
 }
 
-static int load_evidence(struct report_source *s, struct db *db, const struct report_run *run,
+static int load_evidence(struct export_source *s, struct db *db, const struct export_run *run,
                          struct err *err)
 {
 	sqlite3_stmt *row = db_query(
@@ -397,10 +397,10 @@ static int load_evidence(struct report_source *s, struct db *db, const struct re
 	return rc;
 }
 
-int report_source_results(struct report_source *s, struct db *db, size_t i,
-                          struct report_results *results, struct err *err)
+int export_source_results(struct export_source *s, struct db *db, size_t i,
+                          struct export_results *results, struct err *err)
 {
-	const struct report_run *run = &s->runs[i];
+	const struct export_run *run = &s->runs[i];
 	sqlite3_stmt *row = db_query(
 		db,
 		"SELECT id, test_id, rep, trials, bad, masked, duration_us, time, test, cell, "
@@ -416,8 +416,8 @@ int report_source_results(struct report_source *s, struct db *db, size_t i,
 		add_result(s, row);
 	if (rc < 0 || load_evidence(s, db, run, err) < 0)
 		return -1;
-	*results = (struct report_results){.list = s->results, .count = s->results_count};
-	report_judge(&s->job, run, results);
+	*results = (struct export_results){.list = s->results, .count = s->results_count};
+	export_judge(&s->job, run, results);
 	return 0;
 }
 
@@ -454,7 +454,7 @@ static int64_t find_revision(struct db *db, const char *message_id, const char *
 	return id;
 }
 
-int report_find_mail(struct db *db, const char *message_id, const char *change_id, int64_t *job,
+int export_find_mail(struct db *db, const char *message_id, const char *change_id, int64_t *job,
                      int64_t *column, struct err *err)
 {
 	int64_t revision = find_revision(db, message_id, change_id, err);
