@@ -152,12 +152,47 @@ static void test_names(void **state)
 	assert_false(run_outcome_parse("", &outcome));
 }
 
+/* A run whose kernel is not there stands in no queue: neither a board nor time takes it. */
+static void test_waiting(void **state)
+{
+	const struct run_event lease = {.kind = RUN_EV_LEASE, .now = S, .fence = 7};
+	const struct run_event late = {.kind = RUN_EV_TIME, .now = 5000 * S};
+	const struct run_event built = {.kind = RUN_EV_BUILT, .now = 6000 * S, .expires = 7000 * S};
+	const struct run_event unbuilt = {.kind = RUN_EV_UNBUILT, .now = S};
+	const struct run_event cancel = {.kind = RUN_EV_CANCEL, .now = S};
+	struct run_state run = queued(), other;
+
+	(void)state;
+	assert_false(run_apply(&run, &built)); /* it waits for nothing */
+	run.waiting = true;
+	assert_false(run_apply(&run, &lease));
+	assert_false(run_apply(&run, &late));
+	assert_int_equal(run_due(&run), INT64_MAX);
+	assert_int_equal(run_act(&run), 0);
+	other = run;
+	assert_true(run_apply(&other, &unbuilt));
+	assert_int_equal(other.phase, RUN_FAILED);
+	assert_int_equal(run_act(&other), RUN_ACT_FILL);
+	assert_false(run_apply(&other, &built));
+	other = run;
+	assert_true(run_apply(&other, &cancel));
+	assert_int_equal(other.phase, RUN_CANCELLED);
+	assert_true(run_apply(&run, &built));
+	assert_int_equal(run_due(&run), 7000 * S);
+	assert_false(run_apply(&run, &built));
+	assert_true(run_apply(&run, &lease));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lease),       cmocka_unit_test(test_complete),
-		cmocka_unit_test(test_stale_fence), cmocka_unit_test(test_faults_back_off),
-		cmocka_unit_test(test_cancel),      cmocka_unit_test(test_time),
+		cmocka_unit_test(test_waiting),
+		cmocka_unit_test(test_lease),
+		cmocka_unit_test(test_complete),
+		cmocka_unit_test(test_stale_fence),
+		cmocka_unit_test(test_faults_back_off),
+		cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_names),
 	};
 
