@@ -50,6 +50,22 @@ static const struct row {
          "listen beyond loopback without TLS"},
 	{"read_token_required", ROW_FLAG, offsetof(struct config, read_token_required), NULL,
          "reading needs a token on loopback too"},
+	{"smtp_url", ROW_TEXT, offsetof(struct config, smtp_url), NULL,
+         "mail server for the digest, smtp://HOST:PORT or smtps://HOST:PORT"},
+	{"smtp_credentials", ROW_PATH, offsetof(struct config, smtp_credentials), NULL,
+         "file with one line user:password for it"},
+	{"mail_from", ROW_TEXT, offsetof(struct config, mail_from), NULL,
+         "address that mails come from"},
+	{"mail_to", ROW_LIST, offsetof(struct config, mail_to), NULL,
+         "an address that gets the digest (repeatable)"},
+	{"mail_at", ROW_TEXT, offsetof(struct config, mail_at), "0 7 * * *",
+         "when the digest is made, a cron expression"},
+	{"mail_zone", ROW_TEXT, offsetof(struct config, mail_zone), "UTC",
+         "its time zone, an IANA name"},
+	{"public_url", ROW_TEXT, offsetof(struct config, public_url), NULL,
+         "address of the page, for links in mails"},
+	{"webhooks", ROW_PATH, offsetof(struct config, webhooks), NULL,
+         "JSON file of webhooks (docs/NIGHTLY.md)"},
 	{"log_level", ROW_TEXT, offsetof(struct config, log_level), "info",
          "error, warn, note, info or debug"},
 };
@@ -96,18 +112,22 @@ static void text_set(struct config *config, const struct row *row, const char *t
 static void defaults_set(struct config *config)
 {
 	memset(config, 0, sizeof(*config));
-	config->hosts = json_array();
-	for (size_t i = 0; i < ROWS; i++)
+	for (size_t i = 0; i < ROWS; i++) {
 		if (rows[i].preset)
 			text_set(config, &rows[i], rows[i].preset, "");
+		if (rows[i].type == ROW_LIST)
+			*list_of(config, &rows[i]) = json_array();
+	}
 }
 
 void config_release(struct config *config)
 {
-	for (size_t i = 0; i < ROWS; i++)
+	for (size_t i = 0; i < ROWS; i++) {
 		if (rows[i].type == ROW_TEXT || rows[i].type == ROW_PATH)
 			free(*text_of(config, &rows[i]));
-	json_decref(config->hosts);
+		if (rows[i].type == ROW_LIST)
+			json_decref(*list_of(config, &rows[i]));
+	}
 	memset(config, 0, sizeof(*config));
 }
 

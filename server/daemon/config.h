@@ -14,6 +14,10 @@ struct config {
 	char *tls_cert, *tls_key;  /* NULL: no TLS */
 	char *log_level;
 	json_t *hosts; /* array of names that the header Host may have */
+	char *smtp_url, *smtp_credentials, *mail_from; /* NULL: none; no smtp_url, no mail */
+	json_t *mail_to;                               /* array of addresses */
+	char *mail_at, *mail_zone;
+	char *public_url, *webhooks; /* NULL: none */
 	bool insecure_listen, read_token_required;
 
 	bool print, check; /* --print-config, --check-config: options only */

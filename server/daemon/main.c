@@ -13,6 +13,7 @@
 #include "server/daemon/http/upload.h"
 #include "server/daemon/nightly/nightly.h"
 #include "server/daemon/provisions.h"
+#include "server/daemon/report/report.h"
 #include "server/daemon/store/idempotency.h"
 #include "server/daemon/store/lanes.h"
 #include "server/daemon/store/store.h"
@@ -41,6 +42,7 @@ struct parts {
 	struct provisions *provisions;
 	struct auth *auth;
 	struct farm *farm;
+	struct report *report;
 	struct nightly *nightly;
 	struct http_server *http;
 };
@@ -86,6 +88,27 @@ static int http_start(struct parts *p, struct err *err)
 	return p->http ? 0 : -1;
 }
 
+/* store NULL: only check. */
+static struct report *report_start(const struct config *c, struct store *store,
+                                   const struct suites *suites, struct err *err)
+{
+	const struct report_config config = {
+		.store = store,
+		.suites = suites,
+		.state_dir = c->state,
+		.smtp_url = c->smtp_url,
+		.smtp_credentials = c->smtp_credentials,
+		.mail_from = c->mail_from,
+		.mail_to = c->mail_to,
+		.mail_at = c->mail_at,
+		.mail_zone = c->mail_zone,
+		.public_url = c->public_url,
+		.webhooks = c->webhooks,
+	};
+
+	return report_open(&config, err);
+}
+
 static void jobs_are_there(void *arg)
 {
 	farm_kick(arg);
@@ -100,9 +123,12 @@ static struct world_config world_of(const struct parts *p)
 
 static int nightly_start(struct parts *p, struct err *err)
 {
-	const struct nightly_config config = {
+	struct nightly_config config = {
 		.store = p->store, .world = world_of(p), .kick = jobs_are_there, .arg = p->farm};
 
+	config.report = p->report = report_start(&p->config, p->store, p->suites, err);
+	if (!p->report)
+		return -1;
 	p->nightly = nightly_open(&config, err);
 	return p->nightly ? 0 : -1;
 }
@@ -140,6 +166,7 @@ static void parts_end(struct parts *p)
 {
 	http_server_close(p->http);
 	nightly_close(p->nightly);
+	report_close(p->report);
 	if (p->farm)
 		farm_close(p->farm);
 	auth_close(p->auth);
@@ -258,7 +285,8 @@ static int config_check(const struct config *c, struct err *err)
 	struct suites *suites = suites_load(c->suites, err);
 	struct provisions *provisions =
 		suites ? provisions_load(c->kernels, c->controls, err) : NULL;
-	int rc = provisions ? 0 : -1;
+	struct report *report = provisions ? report_start(c, NULL, suites, err) : NULL;
+	int rc = report ? 0 : -1;
 
 	if (rc == 0 && c->boards && boards_dir_load(c->boards, NULL, 0, err) < 0)
 		rc = -1;
@@ -266,6 +294,7 @@ static int config_check(const struct config *c, struct err *err)
 		provisions_print(provisions);
 		(void)puts("the configuration is good");
 	}
+	report_close(report);
 	provisions_free(provisions);
 	suites_free(suites);
 	return rc;

@@ -1,12 +1,24 @@
 """Schedules, the report and what goes out, on the real cohortd with fake boards (fake_board.py)."""
 
+import email
+import email.policy
+import hashlib
+import hmac
+import http.server
 import json
 import os
+import shutil
+import socket
+import sqlite3
 import subprocess
+import tempfile
+import threading
 import unittest
 
 import farm
 import test_farm
+
+AIOSMTPD = shutil.which("aiosmtpd") or "/usr/bin/aiosmtpd"
 
 
 def schedule(name="night", **fields):
@@ -144,6 +156,319 @@ class Report(Case):
                        "Ran, no Tested-by: b1 (none, host)"):
             self.assertIn(wanted, text)
         self.assertNotIn("\nTested-by:", text)
+
+
+class MailServer:
+    """aiosmtpd, Debian's SMTP server in Python, on a free port, with the handler of mail_handler.py."""
+
+    def __init__(self):
+        self.directory = tempfile.mkdtemp(prefix="cohort-mail-")
+        self.port = farm.free_port()
+        self.process = None
+
+    def start(self, faults=""):
+        with open(os.path.join(self.directory, "faults"), "w", encoding="ascii") as file:
+            file.write(faults)
+        here = os.path.dirname(os.path.abspath(__file__))
+        self.process = subprocess.Popen([AIOSMTPD, "-n", "-l", f"127.0.0.1:{self.port}", "-c", "mail_handler.Handler", self.directory],
+                                        env=dict(os.environ, PYTHONPATH=here, PYTHONDONTWRITEBYTECODE="1"), stdin=subprocess.DEVNULL)
+        farm.wait_for("the mail server", self.answers)
+
+    def answers(self):
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1) as peer:
+                return peer.recv(3) == b"220"
+        except OSError:
+            return False
+
+    def release(self):
+        with open(os.path.join(self.directory, "release"), "w", encoding="ascii"):
+            pass
+
+    @property
+    def messages(self):
+        """(from, to, bytes) of each mail that it took."""
+        found = []
+        while os.path.exists(os.path.join(self.directory, f"{len(found)}.json")):
+            with open(os.path.join(self.directory, f"{len(found)}.json"), encoding="ascii") as file:
+                envelope = json.load(file)
+            with open(os.path.join(self.directory, f"{len(found)}.eml"), "rb") as file:
+                found.append((envelope["from"], envelope["to"], file.read()))
+        return found
+
+    def stop(self):
+        self.release()
+        farm.end_process(self.process)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Receiver:
+    """An HTTP server that takes webhooks. faults: statuses for the next posts, "hang" for none at all."""
+
+    def __init__(self):
+        self.posts, self.faults, self.released = [], [], threading.Event()
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.posts.append((dict(self.headers), body))
+                fault = outer.faults.pop(0) if outer.faults else 204
+                if fault == "hang":
+                    outer.released.wait(60)
+                    return
+                self.send_response(fault)
+                if fault == 302:
+                    self.send_header("Location", "/elsewhere")
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.released.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Out(Case):
+    """What goes out of a farm whose store already has something to send."""
+
+    def setUp(self):
+        super().setUp()
+        self.mail = MailServer()
+        self.addCleanup(self.mail.stop)
+        self.farm.options += ["--smtp-url", f"smtp://127.0.0.1:{self.mail.port}", "--mail-from", "farm@example.org",
+                              "--mail-to", "list@example.org", "--mail-to", "lab@example.org", "--mail-at", "0 7 * * *"]
+
+    def deliveries(self, query=""):
+        return self.api.get(f"/api/v1/deliveries{query}")["items"]
+
+    def put(self, text="From: a@example.org\nSubject: x\nMessage-ID: <m1@x>\n\nBody\n.\n..dots\nend\n"):
+        """A mail that is queued, made while the daemon is down."""
+        self.open()
+        self.farm.stop()
+        db = sqlite3.connect(os.path.join(self.farm.state, "cohort.db"))
+        with db:
+            db.execute("INSERT INTO delivery (kind, target, subject, message_id, message, state, next_try, created) VALUES "
+                       "('mail', 'list@example.org', 'x', 'm1@x', ?, 'queued', 0, 0)", (text,))
+        db.close()
+
+    def begin(self):
+        self.farm.start()
+        self.api = self.farm.api
+
+    def wait_state(self, state, deadline_s=40):
+        return farm.wait_for(f"delivery {state}", lambda: next((d for d in self.deliveries() if d["state"] == state), None), deadline_s)
+
+
+class Mail(Out):
+    def test_bytes_and_envelope(self):
+        self.mail.start()
+        self.put()
+        self.begin()
+        sent = self.wait_state("sent")
+        self.assertEqual((sent["tries"], sent["doubt"], sent["message_id"]), (1, 0, "m1@x"))
+        sender, recipients, content = self.mail.messages[0]
+        self.assertEqual((sender, recipients), ("farm@example.org", ["list@example.org", "lab@example.org"]))
+        self.assertTrue(content.endswith(b"\r\n\r\nBody\r\n.\r\n..dots\r\nend\r\n"), content)
+        self.farm.stop()
+        self.begin()
+        self.assertEqual([d["state"] for d in self.deliveries()], ["sent"])
+        self.assertEqual(len(self.mail.messages), 1)
+
+    def test_later(self):
+        self.mail.start("later")
+        self.put()
+        self.begin()
+        self.assertEqual(self.wait_state("sent")["tries"], 2)
+        self.assertEqual(len(self.mail.messages), 1)
+
+    def test_refused(self):
+        self.mail.start("refuse")
+        self.put()
+        self.begin()
+        failed = self.wait_state("failed")
+        self.assertEqual(failed["tries"], 1)
+        self.assertIn("550", failed["detail"])
+        self.assertEqual(self.mail.messages, [])
+
+    def test_server_is_not_there(self):
+        self.put()
+        self.begin()
+        farm.wait_for("a try", lambda: self.deliveries()[0]["detail"])
+        self.mail.start()
+        self.assertEqual(self.wait_state("sent")["tries"], 2)
+        self.assertEqual(len(self.mail.messages), 1)
+
+    def test_the_answer_is_lost(self):
+        """Taken, and no 250: the same bytes once more, and never a third time."""
+        self.mail.start("drop")
+        self.put()
+        self.begin()
+        sent = self.wait_state("sent")
+        self.assertEqual((sent["tries"], sent["doubt"]), (2, 1))
+        self.assertEqual(len(self.mail.messages), 2)
+        self.assertEqual(self.mail.messages[0], self.mail.messages[1])
+
+    def test_the_answer_is_always_lost(self):
+        self.mail.start("drop drop")
+        self.put()
+        self.begin()
+        failed = self.wait_state("failed")
+        self.assertIn("may have been taken", failed["detail"])
+        self.assertEqual(len(self.mail.messages), 2)
+
+    def test_killed_before_the_answer(self):
+        self.mail.start("hold")
+        self.put()
+        self.begin()
+        self.wait_state("handed")
+        farm.wait_for("the server has it", lambda: self.mail.messages)
+        self.farm.kill()
+        self.mail.release()
+        self.begin()
+        sent = self.wait_state("sent")
+        self.assertEqual((sent["tries"], sent["doubt"]), (2, 1))
+        self.assertEqual(self.mail.messages[0], self.mail.messages[1])
+        self.assertEqual(len(self.mail.messages), 2)
+
+    def test_killed_before_it_is_handed_over(self):
+        """The server does not even greet: nobody has the mail, so sending it again is no doubt."""
+        self.put()
+        with socket.create_server(("127.0.0.1", self.mail.port)) as silent:
+            self.begin()
+            self.wait_state("sending")
+            silent.settimeout(20)
+            silent.accept()[0].close()
+            self.farm.kill()
+        self.mail.start()
+        self.begin()
+        self.assertEqual(self.wait_state("sent")["doubt"], 0)
+        self.assertEqual(len(self.mail.messages), 1)
+
+    def test_a_digest(self):
+        """From the schedule to the mail, by the real clock: once, with evidence."""
+        self.mail.start()
+        self.farm.options[-1] = "* * * * *"
+        api = self.open()
+        api.post("/api/v1/schedules", schedule(report=True))
+        job = self.farm.wait_job(api.post("/api/v1/schedules/night/run", {})["job"])
+        farm.wait_for("the mail", lambda: self.mail.messages, 70)
+        message = email.message_from_bytes(self.mail.messages[0][2], policy=email.policy.default)
+        self.assertEqual(message["Subject"], f"[cohort] {job['name']}: 1 still-failing")
+        self.assertEqual((message["To"], message["Auto-Submitted"]), ("list@example.org, lab@example.org", "auto-generated"))
+        self.assertRegex(message["Message-ID"], r"^<digest\.\d{8}T\d{6}Z\.[0-9a-f]{16}@example\.org>$")
+        lines = message.get_content().splitlines()
+        self.assertLessEqual(max(map(len, lines)), 72)
+        self.assertLessEqual(len(lines), 72)
+        self.assertIn("   | WARNING: CPU: 0 at mm/fake.c", lines)
+        self.wait_state("sent")
+        self.farm.stop()
+        self.begin()
+        self.assertEqual(len(self.deliveries()), 1)
+        self.assertEqual(len(self.mail.messages), 1)
+
+
+class Hooks(Out):
+    SECRET = "0123456789abcdef0123"
+
+    def setUp(self):
+        super().setUp()
+        self.receiver = Receiver()
+        self.addCleanup(self.receiver.stop)
+        self.path = os.path.join(self.farm.directory, "hooks.json")
+        with open(os.path.join(self.farm.directory, "secret"), "w", encoding="ascii") as file:
+            file.write(self.SECRET + "\n")
+        self.write([{"name": "ci", "url": self.receiver.url, "secret_file": "secret", "events": ["job-ended", "verdict-changed"]}])
+        self.farm.options = [*self.farm.options[:4], "--webhooks", self.path]
+
+    def write(self, hooks):
+        with open(self.path, "w", encoding="utf-8") as file:
+            json.dump(hooks, file)
+
+    def check(self, headers, body):
+        mac = hmac.new(self.SECRET.encode(), body, hashlib.sha256).hexdigest()
+        self.assertEqual(headers["Cohort-Signature"], f"sha256={mac}")
+        document = json.loads(body)
+        self.assertEqual((headers["Cohort-Event"], headers["Cohort-Delivery"]), (document["event"], document["delivery"]))
+        return document
+
+    def test_job_ended(self):
+        self.receiver.faults = [500, 302]
+        self.open()
+        job = self.farm.wait_job(self.farm.submit()["id"])
+        farm.wait_for("two tries", lambda: len(self.receiver.posts) >= 2, 40)
+        document = self.check(*self.receiver.posts[0])
+        self.assertEqual((document["event"], document["job"]["id"], document["job"]["verdicts"], document["schedule"]),
+                         ("job-ended", job["id"], {"pass": 2, "fail": 1}, None))
+        self.assertEqual(self.receiver.posts[0], self.receiver.posts[1], "a try is the same as the one before")
+        self.farm.stop()
+        db = sqlite3.connect(os.path.join(self.farm.state, "cohort.db"))
+        with db:
+            db.execute("UPDATE delivery SET next_try = 0")
+        db.close()
+        self.begin()
+        self.assertEqual(self.wait_state("sent")["tries"], 3)
+        self.assertEqual(len(self.deliveries()), 1)
+        self.assertEqual(len(self.receiver.posts), 3)
+
+    def test_a_receiver_that_hangs_holds_up_nobody_else(self):
+        other = Receiver()
+        self.addCleanup(other.stop)
+        self.receiver.faults = ["hang"]
+        self.write([{"name": name, "url": url, "secret_file": "secret", "events": ["job-ended"]}
+                    for name, url in (("ci", self.receiver.url), ("other", other.url))])
+        self.open()
+        self.farm.wait_job(self.farm.submit()["id"])
+        farm.wait_for("the other has its post", lambda: other.posts, 40)
+        farm.wait_for("the tardy one is tried again", lambda: len(self.receiver.posts) >= 2, 60)
+        self.assertEqual({d["state"] for d in farm.wait_for(
+            "both sent", lambda: [d for d in self.deliveries()] if all(d["state"] == "sent" for d in self.deliveries()) else None)}, {"sent"})
+        self.assertEqual(len(other.posts), 1)
+
+    def test_verdict_changed(self):
+        api = self.open()
+        document = schedule()
+        document["job"]["tests"] = ["t-1"]
+        document["job"]["builds"] = ["latest:m"]
+        api.post("/api/v1/builds", {"name": "m1", "arch": "x86-64", "series": "m"})
+        api.post("/api/v1/schedules", document)
+        jobs = [self.farm.wait_job(api.post("/api/v1/schedules/night/run", {})["job"])["id"]]
+        farm.wait_for("the first", lambda: self.receiver.posts, 40)
+        self.farm.stop()
+        db = sqlite3.connect(os.path.join(self.farm.state, "cohort.db"))
+        with db:
+            db.execute("UPDATE result SET verdict = 'fail'")
+        db.close()
+        self.begin()
+        jobs.append(self.farm.wait_job(self.api.post("/api/v1/schedules/night/run", {})["job"])["id"])
+        farm.wait_for("all three", lambda: len(self.receiver.posts) >= 3, 40)
+        told = [self.check(*post) for post in self.receiver.posts]
+        self.assertEqual([t["event"] for t in told], ["job-ended", "job-ended", "verdict-changed"])
+        self.assertEqual((told[2]["job"]["id"], told[2]["before"], told[2]["schedule"]), (jobs[1], jobs[0], "night"))
+        self.assertEqual(told[2]["changes"], [{"cache": "none", "kind": "host", "label": "m", "from": "fail", "to": "pass"}])
+
+    def test_wrong_files(self):
+        good = {"name": "ci", "url": self.receiver.url, "secret_file": "secret", "events": ["job-ended"]}
+        for wrong, text in (({"url": "ftp://x/"}, "/0/url"), ({"events": ["x"]}, "/0/events/0"), ({"colour": 1}, "/0/colour"),
+                            ({"secret_file": "nowhere"}, "/0/secret_file"), ({"name": "a b"}, "/0/name")):
+            self.write([dict(good, **wrong)])
+            done = subprocess.run([farm.COHORTD, "--check-config", "--suites", self.farm.suites, "--webhooks", self.path],
+                                  capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, 1, wrong)
+            self.assertIn(text, done.stderr)
+        for wrong in (["--smtp-url", "http://x"], ["--smtp-url", "smtp://h"], ["--smtp-url", "smtp://h", "--mail-from", "x", "--mail-to", "a@b"],
+                      ["--smtp-url", "smtp://h", "--mail-from", "a@b", "--mail-to", "a@b", "--mail-at", "x"],
+                      ["--smtp-url", "smtp://h", "--mail-from", "a@b", "--mail-to", "a@b\nBcc: c@d"]):
+            done = subprocess.run([farm.COHORTD, "--check-config", "--suites", self.farm.suites, *wrong], capture_output=True, text=True,
+                                  timeout=60, check=False)
+            self.assertEqual(done.returncode, 1, wrong)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ const struct http_route *const http_routes[] = {
 	http_boards_routes,
 	http_builds_routes,
 	http_compare_routes,
+	http_deliveries_routes,
 	http_events_routes,
 	http_export_routes,
 	http_files_routes,

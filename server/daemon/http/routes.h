@@ -6,6 +6,7 @@
 extern const struct http_route http_boards_routes[];
 extern const struct http_route http_builds_routes[];
 extern const struct http_route http_compare_routes[];
+extern const struct http_route http_deliveries_routes[];
 extern const struct http_route http_events_routes[];
 extern const struct http_route http_export_routes[];
 extern const struct http_route http_files_routes[];

@@ -5,6 +5,7 @@
 #include "common/timeus.h"
 #include "common/xalloc.h"
 #include "server/daemon/nightly/step.h"
+#include "server/daemon/report/report.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -56,6 +57,27 @@ static void wait_for_work(const struct nightly *n, int64_t now, const struct nig
 	(void)!read(n->timer, &count, sizeof(count)); /* ECANCELED: the clock was set */
 }
 
+/* One look at everything. -1 when something is to be tried again soon. */
+static int look(struct nightly *n, int64_t now, struct nightly_outlook *outlook)
+{
+	int64_t due = INT64_MAX;
+	struct err err;
+	int rc = nightly_step(n->config.store, &n->config.world, now, outlook, &err);
+
+	if (rc < 0)
+		log_error("schedules: %s", err.text);
+	if (outlook->submitted)
+		n->config.kick(n->config.arg);
+	if (n->config.report && report_step(n->config.report, now, &due, &err) < 0) {
+		log_error("the report: %s", err.text);
+		rc = -1;
+	}
+	if (due < outlook->due)
+		outlook->due = due;
+	outlook->waiting |= n->config.report && report_follows(n->config.report);
+	return rc;
+}
+
 static void *nightly_main(void *arg)
 {
 	struct nightly *n = arg;
@@ -63,18 +85,14 @@ static void *nightly_main(void *arg)
 	(void)pthread_setname_np(pthread_self(), "nightly");
 	while (!atomic_load(&n->stop)) {
 		struct nightly_outlook outlook;
-		struct err err;
 		int64_t now = time_wall_us();
-		int rc = nightly_step(n->config.store, &n->config.world, now, &outlook, &err);
+		int timeout_ms = -1;
 
-		if (rc < 0)
-			log_error("schedules: %s", err.text);
-		if (outlook.submitted)
-			n->config.kick(n->config.arg);
-		wait_for_work(n, now, &outlook,
-		              rc < 0            ? RETRY_MS
-		              : outlook.waiting ? FOLLOW_MS
-		                                : -1);
+		if (look(n, now, &outlook) < 0)
+			timeout_ms = RETRY_MS;
+		else if (outlook.waiting)
+			timeout_ms = FOLLOW_MS;
+		wait_for_work(n, now, &outlook, timeout_ms);
 	}
 	return NULL;
 }

@@ -104,7 +104,7 @@ static void matrix(struct page *page, const json_t *compare)
 		page_line(page, "(%zu columns between are left out)", count - COLUMNS_SHOWN);
 	page_line(page, "FAIL f/N: f of N test results failed; pass p/N: p of N passed");
 	if (noted)
-		page_line(page, "* one copy of memory: a pass there proves no coherency");
+		page_line(page, "* a pass on such a board proves no coherency");
 	page_line(page, "%s", "");
 }
 
