@@ -50,6 +50,7 @@ int submit_send(struct client *client, const struct submit *submit, struct err *
 /* Options become members of a submission: a text more in the array key; a number, or -1 with *err. */
 void submit_append(json_t *object, const char *key, const char *value);
 int submit_number(json_t *job, const char *key, const char *text, struct err *err);
+int cmd_series(struct client *client, int argc, char **argv, struct err *err);
 
 /* Follow the job until it has ended. Used by watch and by submit --watch. */
 int watch_job(struct client *client, long long job, struct err *err);

@@ -45,6 +45,10 @@ static const struct cmd commands[] = {
          "list [--json]\nshow NAME [--json]\nruns NAME [--json]\nadd FILE.json\ndisable NAME REASON\nenable NAME\nrm NAME\nrun-now NAME",
          "what is submitted by the clock", cmd_schedule},
 	{"report", "JOB", "print what a job has to say, as it would be mailed", cmd_report},
+	{"series",
+         "add FILE… [--series NAME] [--version N] [--dry-run]\nadd DIFF --subject S --author 'NAME <ADDRESS>' [--series NAME] [--version N] [--dry-run]\nlist [--json]\nshow NAME [VERSION]\ndiff NAME FROM TO\nmbox NAME VERSION",
+         "patch series: mails (- is stdin) become a revision; what changed between two",
+         cmd_series},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))

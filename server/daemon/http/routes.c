@@ -1,5 +1,6 @@
 #include "server/daemon/http/routes.h"
 
+/* One a line, however many there are: two who add one do not meet. */
 /* clang-format off */
 const struct http_route *const http_routes[] = {
 	http_boards_routes,
@@ -14,6 +15,7 @@ const struct http_route *const http_routes[] = {
 	http_results_routes,
 	http_runs_routes,
 	http_schedules_routes,
+	http_series_routes,
 	http_service_routes,
 	http_suites_routes,
 	NULL,

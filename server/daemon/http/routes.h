@@ -15,6 +15,7 @@ extern const struct http_route http_known_issues_routes[];
 extern const struct http_route http_results_routes[];
 extern const struct http_route http_runs_routes[];
 extern const struct http_route http_schedules_routes[];
+extern const struct http_route http_series_routes[];
 extern const struct http_route http_service_routes[];
 extern const struct http_route http_suites_routes[];
 

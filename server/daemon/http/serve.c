@@ -397,9 +397,12 @@ static void location_add(struct http_req *req)
 	const struct http_reply *reply = &req->private->reply;
 	SCOPED_JSON body = json_loadb(reply->body, reply->len, 0, NULL);
 	json_t *id = json_object_get(body, "id"), *name = json_object_get(body, "name");
+	json_t *url = json_object_get(body, "url");
 	SCOPED_STR path = NULL;
 
-	if (json_is_integer(id))
+	if (json_is_string(url))
+		path = xstrdup(json_string_value(url));
+	else if (json_is_integer(id))
 		path = xasprintf("%s/%lld", req->path, (long long)json_integer_value(id));
 	else if (json_is_string(name))
 		path = xasprintf("%s/%s", req->path, json_string_value(name));

@@ -113,7 +113,11 @@ static void values_decode(struct body *body, const char *charset)
 		SCOPED_STR utf8 = *value ? mail_utf8(*value, strlen(*value), charset) : NULL;
 
 		free(*value);
-		*value = utf8 ? mail_decode(utf8) : NULL;
+		/* mail_address() decodes a name itself: it has to see the marks around it. */
+		if (utf8 && i == 0)
+			*value = take_str(&utf8);
+		else
+			*value = utf8 ? mail_decode(utf8) : NULL;
 	}
 }
 

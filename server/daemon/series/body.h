@@ -7,7 +7,8 @@
 struct mail;
 
 struct body {
-	/* What "From:", "Subject:" and "Date:" at the top of the text say, decoded; owned, NULL where it is not there. */
+	/* What "From:", "Subject:" and "Date:" at the top of the text say, as UTF-8; owned, NULL where it is not there. RFC 2047
+	 * words are decoded but for `from`, which is for mail_address(). */
 	char *from, *subject, *date;
 	char *message;        /* owned, clean UTF-8, no empty lines around; "" when there is none */
 	const char *rest;     /* of the mail's text: what is behind the message */

@@ -36,7 +36,7 @@ void diff_skip(struct diff_reader *r)
 	r->line++;
 }
 
-void diff_take(struct diff_reader *r, const struct diff_line *line)
+void diff_put(struct diff_reader *r, const struct diff_line *line)
 {
 	struct diff *out = r->out;
 
@@ -48,6 +48,11 @@ void diff_take(struct diff_reader *r, const struct diff_line *line)
 	out->len += line->len;
 	out->text[out->len++] = '\n';
 	out->text[out->len] = '\0';
+}
+
+void diff_take(struct diff_reader *r, const struct diff_line *line)
+{
+	diff_put(r, line);
 	diff_skip(r);
 }
 
@@ -365,32 +370,49 @@ static bool git_file(struct diff_reader *r, struct file *f)
 
 /* ---- A diff that is not git's ---- */
 
-/* Without what plain diff puts behind a tab, so that git needs not guess by it. */
-static void side_put(struct diff_reader *r, const char *sign, const char *prefix, const char *path,
-                     bool null)
+static void text_put(struct diff_reader *r, const char *before, const char *path, const char *after)
 {
-	SCOPED_STR text =
-		null ? xasprintf("%s /dev/null", sign) : xasprintf("%s %s%s", sign, prefix, path);
+	SCOPED_STR text = xasprintf("%s%s%s", before, path, after);
 	struct diff_line line = {text, strlen(text)};
 
-	diff_take(r, &line);
+	diff_put(r, &line);
+}
+
+/* As git would have written it: then nothing that is in front can run into it, and git needs not guess by the dates that plain
+ * diff puts behind the names. */
+static void plain_header_put(struct diff_reader *r, const struct file *f, const char *path)
+{
+	SCOPED_STR second = xasprintf(" b/%s", path);
+
+	text_put(r, "diff --git a/", path, second);
+	if (f->old_null)
+		text_put(r, "new file mode 100644", "", "");
+	if (f->new_null)
+		text_put(r, "deleted file mode 100644", "", "");
+	text_put(r, "--- ", f->old_null ? "/dev/null" : "a/", f->old_null ? "" : path);
+	text_put(r, "+++ ", f->new_null ? "/dev/null" : "b/", f->new_null ? "" : path);
 }
 
 static bool plain_file(struct diff_reader *r, struct file *f)
 {
 	struct diff_line from, to;
+	const char *path;
 
 	if (!diff_peek(r, 0, &from) || !diff_peek(r, 1, &to) ||
 	    !side_read(r, &from, "a/", &f->old_path, &f->old_null, true))
 		return false;
-	side_put(r, "---", "a/", f->old_path, f->old_null);
+	diff_skip(r);
 	if (!side_read(r, &to, "b/", &f->new_path, &f->new_null, true))
 		return false;
-	side_put(r, "+++", "b/", f->new_path, f->new_null);
-	if (f->old_null && f->new_null) {
-		complain_at(r->complain, f->line, "both sides of the file are /dev/null");
+	diff_skip(r);
+	path = f->old_path ? f->old_path : f->new_path;
+	if (!path || (f->new_path && strcmp(path, f->new_path) != 0)) {
+		complain_at(r->complain, f->line,
+		            path ? "the two paths of the file differ"
+		                 : "both sides of the file are /dev/null");
 		return false;
 	}
+	plain_header_put(r, f, path);
 	return hunks(r, f);
 }
 

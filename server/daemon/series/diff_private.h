@@ -20,6 +20,9 @@ struct diff_reader {
 bool diff_peek(const struct diff_reader *r, size_t ahead, struct diff_line *line);
 void diff_skip(struct diff_reader *r);
 
+/* Append the line to what is kept. */
+void diff_put(struct diff_reader *r, const struct diff_line *line);
+
 /* Keep the line, and go on behind it. */
 void diff_take(struct diff_reader *r, const struct diff_line *line);
 

@@ -6,6 +6,7 @@
 #include "common/xalloc.h"
 #include "server/daemon/series/mail_text.h"
 
+#include <ctype.h>
 #include <gmime/gmime.h>
 #include <pthread.h>
 #include <string.h>
@@ -66,18 +67,50 @@ char *mail_decode(const char *value)
 	return out;
 }
 
-bool mail_address(const char *text, char **name, char **address)
+/* The name, the len bytes in front of <address>, as git reads it: quotes around it go, quotes in an encoded word are part of the name. */
+static char *display_name(const char *text, size_t len)
+{
+	SCOPED_STR name = NULL;
+	size_t to = 0;
+
+	while (len > 0 && isspace((unsigned char)*text)) {
+		text++;
+		len--;
+	}
+	while (len > 0 && isspace((unsigned char)text[len - 1]))
+		len--;
+	if (len < 2 || text[0] != '"' || text[len - 1] != '"') {
+		name = xstrndup(text, len);
+		return mail_decode(name);
+	}
+	name = xcalloc(len, 1);
+	for (size_t i = 1; i + 1 < len; i++) {
+		i += text[i] == '\\' && i + 2 < len;
+		name[to++] = text[i];
+	}
+	return mail_decode(name);
+}
+
+/* What git would cut out or read as another address is none. */
+static bool address_good(const char *at)
+{
+	const char *sign = strchr(at, '@');
+
+	return sign && sign != at && !strpbrk(at, "<> \t\r\n\"(),");
+}
+
+/* "address" or "address (Name)": rare enough to be GMime's. */
+static bool address_alone(const char *text, char **name, char **address)
 {
 	InternetAddressList *list = internet_address_list_parse(NULL, text);
-	InternetAddress *first = list && internet_address_list_length(list) > 0
+	InternetAddress *first = list && internet_address_list_length(list) == 1
 	                                 ? internet_address_list_get_address(list, 0)
 	                                 : NULL;
 	const char *at =
 		first && INTERNET_ADDRESS_IS_MAILBOX(first)
 			? internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(first))
 			: NULL;
-	/* What git would cut out or read as another address is none. */
-	bool good = at && strchr(at, '@') && !strpbrk(at, "<> \t\r\n\"");
+	bool good = at && address_good(at);
 
 	if (good) {
 		*name = line_text(internet_address_get_name(first));
@@ -88,14 +121,32 @@ bool mail_address(const char *text, char **name, char **address)
 	return good;
 }
 
+bool mail_address(const char *text, char **name, char **address)
+{
+	const char *open = strrchr(text, '<'), *close = open ? strchr(open, '>') : NULL;
+	SCOPED_STR at = close ? xstrndup(open + 1, (size_t)(close - open - 1)) : NULL;
+
+	if (!open)
+		return address_alone(text, name, address);
+	if (!at || !address_good(at))
+		return false;
+	*name = display_name(text, (size_t)(open - text));
+	*address = line_text(at);
+	return true;
+}
+
 /* ---- Headers ---- */
 
 static int from_read(GMimeMessage *message, struct mail *mail, struct err *err)
 {
-	const char *value = g_mime_object_get_header(GMIME_OBJECT(message), "From");
+	GMimeHeaderList *headers = g_mime_object_get_header_list(GMIME_OBJECT(message));
+	GMimeHeader *from = g_mime_header_list_get_header(headers, "From");
+	SCOPED_STR value = NULL;
 
-	if (!value)
+	if (!from)
 		return err_set(err, ERR_INVALID, "has no From: it is no mail");
+	/* As it came: a comma in an encoded name must not become one between addresses. */
+	value = one_line(xstrdup(g_mime_header_get_raw_value(from)));
 	if (!mail_address(value, &mail->name, &mail->address))
 		return err_set(err, ERR_INVALID, "From has no address");
 	return 0;

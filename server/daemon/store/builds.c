@@ -81,13 +81,9 @@ json_t *build_get(struct db *db, int64_t id, struct err *err)
 	return files_add(db, build, err) < 0 ? NULL : take_json(&build);
 }
 
-json_t *builds_list(struct db *db, const struct build_filter *filter, struct err *err)
+/* The builds of all rows, with their files. */
+static json_t *rows_json(struct db *db, sqlite3_stmt *stmt, struct err *err)
 {
-	sqlite3_stmt *stmt =
-		db_query(db,
-	                 BUILD_COLUMNS " WHERE id < ?1 AND (?3 IS NULL OR state = ?3) AND (?4 IS "
-	                               "NULL OR series = ?4) ORDER BY id DESC LIMIT ?2",
-	                 "iiss", filter->before, filter->limit, filter->state, filter->series);
 	SCOPED_JSON list = json_array();
 	json_t *build;
 	size_t i;
@@ -103,6 +99,26 @@ json_t *builds_list(struct db *db, const struct build_filter *filter, struct err
 			return NULL;
 	}
 	return take_json(&list);
+}
+
+json_t *builds_list(struct db *db, const struct build_filter *filter, struct err *err)
+{
+	return rows_json(
+		db,
+		db_query(db,
+	                 BUILD_COLUMNS " WHERE id < ?1 AND (?3 IS NULL OR state = ?3) AND (?4 IS "
+	                               "NULL OR series = ?4) ORDER BY id DESC LIMIT ?2",
+	                 "iiss", filter->before, filter->limit, filter->state, filter->series),
+		err);
+}
+
+json_t *builds_of_revision(struct db *db, int64_t revision, int64_t limit, struct err *err)
+{
+	return rows_json(db,
+	                 db_query(db,
+	                          BUILD_COLUMNS " WHERE revision_id = ?1 ORDER BY id DESC LIMIT ?2",
+	                          "ii", revision, limit),
+	                 err);
 }
 
 /* ---- Writing ---- */
@@ -186,8 +202,10 @@ static int64_t build_insert(struct db *db, const struct build_new *b, int64_t no
 
 	if (db_exec(db, err, NULL,
 	            "INSERT INTO build (name, release, build_id, arch, description, cmdline,"
-	            " config_sha256, compiler, series, revision, created)"
-	            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+	            " config_sha256, compiler, series, revision, created, revision_id)"
+	            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
+	            " (SELECT v.id FROM revision v JOIN series s ON s.id = v.series"
+	            " WHERE s.name = ?9 AND v.label = ?10))",
 	            "ssssssssssi", b->name, b->release, b->build_id, b->arch, b->description,
 	            b->cmdline, b->config_sha256, b->compiler, b->series, b->revision, now_us) < 0)
 		return -1;

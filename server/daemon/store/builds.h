@@ -29,5 +29,8 @@ struct build_filter {
 json_t *build_get(struct db *db, int64_t id, struct err *err);
 json_t *builds_list(struct db *db, const struct build_filter *filter, struct err *err);
 
+/* Builds of a revision of a series, newest first. */
+json_t *builds_of_revision(struct db *db, int64_t revision, int64_t limit, struct err *err);
+
 /* Its files by role: {"kernel": {"sha256", "size"}}; none when there is no such build. NULL with *err. */
 json_t *build_files(struct db *db, int64_t build, struct err *err);

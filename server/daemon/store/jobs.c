@@ -269,20 +269,12 @@ json_t *job_view(struct db *db, int64_t id, struct err *err)
 	return take_json(&job);
 }
 
-json_t *job_list(struct db *db, const char *state, int64_t before, int64_t limit, struct err *err)
+/* The jobs of all rows. */
+static json_t *rows_json(struct db *db, sqlite3_stmt *s, struct err *err)
 {
 	SCOPED_JSON list = json_array();
-	sqlite3_stmt *s;
 	int rc;
 
-	if (state)
-		s = db_query(db,
-		             JOB_SELECT
-		             "WHERE j.state = ?1 AND j.id < ?2 ORDER BY j.id DESC LIMIT ?3",
-		             "sii", state, before, limit);
-	else
-		s = db_query(db, JOB_SELECT "WHERE j.id < ?1 ORDER BY j.id DESC LIMIT ?2", "ii",
-		             before, limit);
 	while ((rc = db_step(db, s, err)) == 1) {
 		SCOPED_JSON request = NULL;
 		json_t *job = job_json(db, s, &request, err);
@@ -292,4 +284,30 @@ json_t *job_list(struct db *db, const char *state, int64_t before, int64_t limit
 		(void)json_array_append_new(list, job);
 	}
 	return rc < 0 ? NULL : take_json(&list);
+}
+
+json_t *job_list(struct db *db, const char *state, int64_t before, int64_t limit, struct err *err)
+{
+	sqlite3_stmt *s;
+
+	if (state)
+		s = db_query(db,
+		             JOB_SELECT
+		             "WHERE j.state = ?1 AND j.id < ?2 ORDER BY j.id DESC LIMIT ?3",
+		             "sii", state, before, limit);
+	else
+		s = db_query(db, JOB_SELECT "WHERE j.id < ?1 ORDER BY j.id DESC LIMIT ?2", "ii",
+		             before, limit);
+	return rows_json(db, s, err);
+}
+
+json_t *jobs_of_revision(struct db *db, int64_t revision, int64_t limit, struct err *err)
+{
+	return rows_json(db,
+	                 db_query(db,
+	                          JOB_SELECT "WHERE j.id IN (SELECT r.job FROM build b JOIN run r"
+	                                     " ON r.build = b.id WHERE b.revision_id = ?1)"
+	                                     " ORDER BY j.id DESC LIMIT ?2",
+	                          "ii", revision, limit),
+	                 err);
 }

@@ -16,3 +16,6 @@ json_t *job_view(struct db *db, int64_t id, struct err *err);
 
 /* Jobs with ids below before, newest first, of one state (NULL: any), without their runs, tests and selectors. */
 json_t *job_list(struct db *db, const char *state, int64_t before, int64_t limit, struct err *err);
+
+/* Jobs with runs of builds of a revision, in the same form. */
+json_t *jobs_of_revision(struct db *db, int64_t revision, int64_t limit, struct err *err);

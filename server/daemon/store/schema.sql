@@ -74,9 +74,22 @@ CREATE TABLE patch (
 	n INTEGER NOT NULL,                   -- 1, 2 ...
 	subject TEXT NOT NULL, author TEXT NOT NULL, message_id TEXT,
 	sha256 TEXT NOT NULL REFERENCES file (sha256), -- a mail for git am
+	diff_sha256 TEXT NOT NULL,            -- of the diff in it: tells patches that were sent again
 	PRIMARY KEY (revision, n)
 ) STRICT;
 CREATE INDEX patch_message ON patch (message_id) WHERE message_id IS NOT NULL;
+
+-- A build that was made elsewhere and comes in by URL. It is a row of build when each file is there.
+CREATE TABLE fetch (
+	id INTEGER PRIMARY KEY,
+	name TEXT NOT NULL,                   -- of the build
+	request TEXT NOT NULL,                -- JSON: the build, its files with URLs
+	state TEXT NOT NULL,                  -- fetching | done | failed
+	detail TEXT NOT NULL DEFAULT '',      -- why it failed
+	build INTEGER REFERENCES build (id),  -- of state done
+	created INTEGER NOT NULL, updated INTEGER NOT NULL
+) STRICT;
+CREATE INDEX fetch_open ON fetch (id) WHERE state = 'fetching';
 
 CREATE TABLE job (
 	id INTEGER PRIMARY KEY,
