@@ -129,17 +129,25 @@ static void resolve(json_t *files, const char *manifest)
 	}
 }
 
+/* What a manifest says that the server takes. */
+static json_t *said_of(const json_t *manifest)
+{
+	json_t *build = json_object();
+
+	for (unsigned i = 0; i < sizeof(said) / sizeof(*said); i++)
+		if (json_object_get(manifest, said[i]))
+			(void)json_object_set(build, said[i], json_object_get(manifest, said[i]));
+	return build;
+}
+
 static int add_manifest(struct client *client, const char *path, struct err *err)
 {
 	SCOPED_JSON manifest = jx_load(path, (size_t)1024 * 1024, err);
-	SCOPED_JSON build = json_object();
+	SCOPED_JSON build = said_of(manifest);
 	json_t *files = json_object_get(manifest, "files");
 
 	if (!manifest)
 		return -1;
-	for (unsigned i = 0; i < sizeof(said) / sizeof(*said); i++)
-		if (json_object_get(manifest, said[i]))
-			(void)json_object_set(build, said[i], json_object_get(manifest, said[i]));
 	resolve(files, path);
 	return add(client, build, files, err);
 }
@@ -224,6 +232,73 @@ static int make(struct client *client, int argc, char **argv, struct err *err)
 	return EXIT_OK;
 }
 
+/* ---- Builds that cohortd fetches ---- */
+
+#define FETCH_LOOK_MS 500
+
+static bool fetch_runs(const json_t *fetch)
+{
+	return strcmp(field_text(fetch, "state"), "fetching") == 0;
+}
+
+static void fetch_draw(const json_t *fetch)
+{
+	json_t *file;
+	size_t i;
+
+	term_redraw_begin();
+	json_array_foreach(json_object_get(fetch, "files"), i, file)
+	{
+		term_redraw_line("%-10s %lld KiB%s", field_text(file, "role"),
+		                 field_int(file, "received") / 1024,
+		                 json_is_true(json_object_get(file, "whole")) ? ", whole" : "");
+	}
+	term_redraw_end();
+}
+
+/* Look until it has ended. */
+static int fetch_wait(struct client *client, long long id, json_t **fetch, struct err *err)
+{
+	SCOPED_STR path = xasprintf("/api/v1/fetches/%lld", id);
+
+	while (fetch_runs(*fetch)) {
+		if (term_is_tty())
+			fetch_draw(*fetch);
+		term_pause_ms(FETCH_LOOK_MS);
+		json_decref(*fetch);
+		*fetch = NULL;
+		if (client_call(client, "GET", path, NULL, fetch, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int fetch(struct client *client, const char *path, bool wait, struct err *err)
+{
+	SCOPED_JSON manifest = jx_load(path, (size_t)1024 * 1024, err);
+	SCOPED_JSON body = said_of(manifest);
+	SCOPED_JSON reply = NULL;
+	long long id;
+
+	if (!manifest)
+		return -1;
+	if (json_object_get(manifest, "files"))
+		(void)json_object_set(body, "files", json_object_get(manifest, "files"));
+	if (client_call(client, "POST", "/api/v1/fetches", body, &reply, err) < 0)
+		return -1;
+	id = field_int(reply, "id");
+	if (wait && fetch_wait(client, id, &reply, err) < 0)
+		return -1;
+	if (strcmp(field_text(reply, "state"), "failed") == 0)
+		return err_set(err, ERR_IO, "fetch %lld: %s", id, field_text(reply, "detail"));
+	if (fetch_runs(reply))
+		(void)printf("fetch %lld %s\n", id, field_text(reply, "name"));
+	else
+		(void)printf("build %lld %s\n", field_int(reply, "build"),
+		             field_text(reply, "name"));
+	return EXIT_OK;
+}
+
 int cmd_build(struct client *client, int argc, char **argv, struct err *err)
 {
 	const char *verb = argc > 1 ? argv[1] : "";
@@ -234,6 +309,10 @@ int cmd_build(struct client *client, int argc, char **argv, struct err *err)
 		return make(client, argc - 1, argv + 1, err);
 	if (strcmp(verb, "show") == 0 && argc == 3)
 		return show(client, argv[2], err);
+	if (strcmp(verb, "fetch") == 0 && argc == 3)
+		return fetch(client, argv[2], false, err);
+	if (strcmp(verb, "fetch") == 0 && argc == 4 && strcmp(argv[3], "--wait") == 0)
+		return fetch(client, argv[2], true, err);
 	if (strcmp(verb, "add") == 0 && argc == 3 && argv[2][0] != '-')
 		return add_manifest(client, argv[2], err);
 	if (strcmp(verb, "add") == 0 && argc > 3)

@@ -39,7 +39,7 @@ static const struct cmd commands[] = {
 	{"board", "list [--json]\nshow NAME\nadd FILE.json\ndisable NAME REASON\nenable NAME",
          "the boards", cmd_board},
 	{"build",
-         "list [--state S] [--json]\nshow ID\nmake --flavour F [--tree T] [--commit C] [--series S --revision V [--patches N]]\nadd MANIFEST.json\nadd --name N [--release R] [--build-id HEX] [--kernel F] [--dtb F] [--initramfs F] [--modules F] [--cmdline C]",
+         "list [--state S] [--json]\nshow ID\nmake --flavour F [--tree T] [--commit C] [--series S --revision V [--patches N]]\nadd MANIFEST.json\nadd --name N [--release R] [--build-id HEX] [--kernel F] [--dtb F] [--initramfs F] [--modules F] [--cmdline C]\nfetch MANIFEST.json [--wait]",
          "the builds: kernels with their files", cmd_build},
 	{"schedule",
          "list [--json]\nshow NAME [--json]\nruns NAME [--json]\nadd FILE.json\ndisable NAME REASON\nenable NAME\nrm NAME\nrun-now NAME",

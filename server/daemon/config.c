@@ -46,6 +46,12 @@ static const struct row {
 	{"tls_key", ROW_PATH, offsetof(struct config, tls_key), NULL, "its key, PEM"},
 	{"hosts", ROW_LIST, offsetof(struct config, hosts), NULL,
          "a name that the header Host may have, beside localhost (repeatable)"},
+	{"fetch_hosts", ROW_LIST, offsetof(struct config, fetch_hosts), NULL,
+         "a host, or host:port, that builds may be fetched from over https (repeatable) [none: off]"},
+	{"fetch_private", ROW_LIST, offsetof(struct config, fetch_private), NULL,
+         "one of fetch_hosts that may have a private or loopback address: CI inside a lab (repeatable)"},
+	{"fetch_ca", ROW_PATH, offsetof(struct config, fetch_ca), NULL,
+         "certificates that such hosts are trusted by, PEM, in place of the system's"},
 	{"insecure_listen", ROW_FLAG, offsetof(struct config, insecure_listen), NULL,
          "listen beyond loopback without TLS"},
 	{"read_token_required", ROW_FLAG, offsetof(struct config, read_token_required), NULL,
@@ -113,10 +119,10 @@ static void defaults_set(struct config *config)
 {
 	memset(config, 0, sizeof(*config));
 	for (size_t i = 0; i < ROWS; i++) {
-		if (rows[i].preset)
-			text_set(config, &rows[i], rows[i].preset, "");
 		if (rows[i].type == ROW_LIST)
 			*list_of(config, &rows[i]) = json_array();
+		if (rows[i].preset)
+			text_set(config, &rows[i], rows[i].preset, "");
 	}
 }
 
@@ -213,7 +219,12 @@ enum { OPT_CONFIG = 1000, OPT_PRINT, OPT_CHECK, OPT_HELP, OPT_VERSION, OPT_EXTRA
 
 static void option_name(const struct row *row, char out[32])
 {
-	(void)snprintf(out, 32, "%s", strcmp(row->key, "hosts") == 0 ? "host" : row->key);
+	size_t len = strlen(row->key);
+
+	/* A list's option gives one of it. */
+	if (row->type == ROW_LIST && row->key[len - 1] == 's')
+		len--;
+	(void)snprintf(out, 32, "%.*s", (int)len, row->key);
 	for (char *p = out; *p; p++)
 		if (*p == '_')
 			*p = '-';

@@ -17,7 +17,9 @@ struct config {
 	char *smtp_url, *smtp_credentials, *mail_from; /* NULL: none; no smtp_url, no mail */
 	json_t *mail_to;                               /* array of addresses */
 	char *mail_at, *mail_zone;
-	char *public_url, *webhooks; /* NULL: none */
+	char *public_url, *webhooks;         /* NULL: none */
+	json_t *fetch_hosts, *fetch_private; /* arrays of "host" or "host:port" (fetch/where.h) */
+	char *fetch_ca;                      /* NULL: the system's */
 	bool insecure_listen, read_token_required;
 
 	bool print, check; /* --print-config, --check-config: options only */

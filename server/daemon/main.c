@@ -8,6 +8,7 @@
 #include "server/daemon/boards_dir.h"
 #include "server/daemon/config.h"
 #include "server/daemon/farm/farm.h"
+#include "server/daemon/fetch/fetch.h"
 #include "server/daemon/http/auth.h"
 #include "server/daemon/http/server.h"
 #include "server/daemon/http/upload.h"
@@ -44,6 +45,7 @@ struct parts {
 	struct farm *farm;
 	struct report *report;
 	struct nightly *nightly;
+	struct fetcher *fetcher; /* NULL: off */
 	struct http_server *http;
 };
 
@@ -71,6 +73,7 @@ static int http_start(struct parts *p, struct err *err)
 	                .controls = provisions_controls(p->provisions),
 	                .farm = p->farm,
 	                .nightly = p->nightly,
+	                .fetcher = p->fetcher,
 	                .state_dir = c->state,
 	                .keys_dir = c->keys,
 	                .web_dir = c->web,
@@ -133,6 +136,23 @@ static int nightly_start(struct parts *p, struct err *err)
 	return p->nightly ? 0 : -1;
 }
 
+static int fetch_start(struct parts *p, struct err *err)
+{
+	const struct config *c = &p->config;
+	struct fetch_config config = {
+		.store = p->store,
+		.state_dir = c->state,
+		.where = {.hosts = c->fetch_hosts, .inside = c->fetch_private},
+		.ca = c->fetch_ca,
+		.file_max = FILE_MAX,
+	};
+
+	if (json_array_size(c->fetch_hosts) == 0)
+		return 0;
+	p->fetcher = fetch_open(&config, err);
+	return p->fetcher ? 0 : -1;
+}
+
 static int parts_begin(struct parts *p, struct err *err)
 {
 	const struct config *c = &p->config;
@@ -157,7 +177,7 @@ static int parts_begin(struct parts *p, struct err *err)
 	if (!p->auth)
 		return -1;
 	p->farm = farm_open(&farm, err);
-	if (!p->farm || nightly_start(p, err) < 0)
+	if (!p->farm || nightly_start(p, err) < 0 || fetch_start(p, err) < 0)
 		return -1;
 	return http_start(p, err);
 }
@@ -167,6 +187,7 @@ static void parts_end(struct parts *p)
 	http_server_close(p->http);
 	nightly_close(p->nightly);
 	report_close(p->report);
+	fetch_close(p->fetcher);
 	if (p->farm)
 		farm_close(p->farm);
 	auth_close(p->auth);

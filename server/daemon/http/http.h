@@ -17,6 +17,7 @@ struct controls;
 struct db;
 struct err;
 struct farm;
+struct fetcher;
 struct jx_errors;
 struct kernels;
 struct nightly;
@@ -35,6 +36,7 @@ struct http_context {
 	const struct controls *controls; /* NULL: it has none */
 	struct farm *farm;               /* NULL while the program has none (unit tests) */
 	struct nightly *nightly;         /* the same */
+	struct fetcher *fetcher;         /* NULL: builds are not fetched by URL */
 	const char *state_dir;           /* runs/, files/ below it */
 	const char *keys_dir;            /* NULL: boards cannot be registered by the API */
 	const char *web_dir;             /* NULL: no pages */
@@ -69,7 +71,8 @@ enum http_flags {
 		<< 1, /* handle() runs inside store_write(), on the store's thread: short, never blocking.
 	                      * On POST the Idempotency-Key is looked up and the reply stored in the same
 	                      * transaction. The reply is sent when the commit is on disk */
-	HTTP_KICK = 1 << 2, /* farm_kick() and nightly_kick() after a write that succeeded */
+	HTTP_KICK =
+		1 << 2, /* farm_kick(), nightly_kick(), fetch_kick() after a write that succeeded */
 	/* The body: none of these means that the request has none (or an empty object). */
 	HTTP_JSON = 1 << 3, /* parsed within HTTP_BODY_MAX and JX_DEPTH before prepare() */
 	HTTP_RAW = 1 << 4,  /* handed to route->piece() as it comes */

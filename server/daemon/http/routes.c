@@ -9,6 +9,7 @@ const struct http_route *const http_routes[] = {
 	http_deliveries_routes,
 	http_events_routes,
 	http_export_routes,
+	http_fetches_routes,
 	http_files_routes,
 	http_jobs_routes,
 	http_known_issues_routes,

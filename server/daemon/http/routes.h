@@ -9,6 +9,7 @@ extern const struct http_route http_compare_routes[];
 extern const struct http_route http_deliveries_routes[];
 extern const struct http_route http_events_routes[];
 extern const struct http_route http_export_routes[];
+extern const struct http_route http_fetches_routes[];
 extern const struct http_route http_files_routes[];
 extern const struct http_route http_jobs_routes[];
 extern const struct http_route http_known_issues_routes[];

@@ -8,6 +8,7 @@
 #include "common/timeus.h"
 #include "common/xalloc.h"
 #include "server/daemon/farm/farm.h"
+#include "server/daemon/fetch/fetch.h"
 #include "server/daemon/http/auth.h"
 #include "server/daemon/http/metrics.h"
 #include "server/daemon/http/pages.h"
@@ -354,6 +355,8 @@ static void kick(const struct http_context *ctx)
 		farm_kick(ctx->farm);
 	if (ctx->nightly)
 		nightly_kick(ctx->nightly);
+	if (ctx->fetcher)
+		fetch_kick(ctx->fetcher);
 }
 
 static void handle_write(struct http_req *req)

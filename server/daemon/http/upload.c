@@ -148,6 +148,16 @@ int upload_write(struct upload *u, const void *data, size_t len, struct err *err
 	return 0;
 }
 
+int upload_restart(struct upload *u, struct err *err)
+{
+	if (ftruncate(u->fd, 0) < 0 || lseek(u->fd, 0, SEEK_SET) < 0)
+		return err_errno(err, ERR_IO, "%s", u->part);
+	u->received = 0;
+	u->whole_hash = true;
+	(void)crypto_hash_sha256_init(&u->hash);
+	return 0;
+}
+
 int64_t upload_received(const struct upload *u)
 {
 	return u->received;

@@ -19,6 +19,9 @@ struct upload *upload_begin(const char *state_dir, const char *sha256, int64_t o
 /* Append. On a full disk (ERR_NOSPACE) what was there is dropped too. */
 int upload_write(struct upload *upload, const void *data, size_t len, struct err *err);
 
+/* Forget what came: the bytes that follow are the first. */
+int upload_restart(struct upload *upload, struct err *err);
+
 int64_t upload_received(const struct upload *upload);
 
 /* All is there: verify the hash (ERR_INVALID: the part is dropped), bring it to disk under its name. */
