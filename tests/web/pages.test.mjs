@@ -6,7 +6,7 @@ import {fixture} from "./fixture/server.mjs";
 import {SIZES, assertNoSideScroll, launch, openPage} from "./lib/browser.mjs";
 
 const PAGES = {
-	home: "/", job: "/job.html?id=2", hostileJob: "/job.html?id=3", compare: "/compare.html?job=1", run: "/run.html?id=19", board: "/board.html?name=sheeva-2",
+	home: "/", job: "/job.html?id=2", hostileJob: "/job.html?id=3", compare: "/compare.html?job=1", study: "/compare.html?builds=20,21,22,23,24", run: "/run.html?id=19", board: "/board.html?name=sheeva-2",
 	allSeries: "/series.html", series: "/series.html?name=flush-dcache", hostileSeries: "/series.html?name=lonely",
 	evidence: `/compare.html?job=1#result=${failing().cells[0].result}`, hostileEvidence: `/compare.html?job=1#result=${data.resultHostile.id}`,
 };
@@ -181,8 +181,38 @@ test("compare: what is known to fail is told, and is not red", async () => {
 		assert.equal(await row.locator(".badge.bad").count(), 0);
 		assert.match(await row.locator("td").first().innerText(), /known fail\s+2\/2/);
 		assert.equal(await row.locator("td.change").getAttribute("title"), "known to fail: the slot is invalidated by the kernel's address");
+		assert.match(await row.locator("td.change").innerText(), /known issue 7: the slot is invalidated by the kernel's address https:\/\/lists\.example\/7/);
 		assert.match(await page.locator("table.matrix").innerText(), /2 known to fail/);
 	});
+});
+
+test("compare: a study has a verdict, a cost and a sentence for each revision, and says where it is blind", async () => {
+	for (const size of [SIZES.wide, SIZES.narrow]) {
+		await visit(PAGES.study, {size}, async (page) => {
+			await page.locator("#headline").getByText("not sensitive: a control passes").waitFor();
+			const rows = await page.locator("table.matrix").getByRole("row").allInnerTexts();
+			assert.match(rows[0], /no-flush\s+control: must fail/);
+			assert.match(rows[1], /no-flush fails, as it must, dio-read-anon[^]*✗ bad\s+why of v1 <b>[^]*▲ costs\s+why of v2[^]*cost \+18\.4 % \(\+12 to \+25\.1 %\)[^]*✓ good\s+why of v3[^]*cost ~ \(−0\.4 to \+0\.4 %\)[^]*◎ fails as it must/);
+			assert.match(rows[2], /not sensitive: no-flush passes what it must fail, dio-read-anon[^]*does not build[^]*⊘ not sensitive/);
+			// Nothing of a blind class is green.
+			assert.equal(await page.locator("table.matrix tbody tr").nth(1).locator(".badge.good").count(), 0);
+			const ground = (where) => page.locator(where).first().evaluate((badge) => getComputedStyle(badge).backgroundColor);
+			assert.equal(await ground("#class-vipt-aliasing-emulated .badge.good"), "rgba(0, 0, 0, 0)");
+			assert.notEqual(await ground("#class-vivt-emulated .badge.good"), "rgba(0, 0, 0, 0)");
+			const vivt = page.locator("#class-vivt-emulated");
+			assert.match(await vivt.locator("td.change").innerText(), /F→F→P→P\s+fixed/);
+			assert.equal(await vivt.locator("tr.test td").nth(4).locator(".badge.bad").count(), 0, "a control that fails is not red");
+			const costs = vivt.locator("table.costs");
+			assert.match(await costs.innerText(), /bench-dio-read\s+dio-read 4096\s+read on emu-1\s+1,004 ns\s+~ \(−0\.4 to \+0\.4 %\)\s+\+25 % \(−0\.4 to \+26 %\)/);
+			assert.equal(await costs.locator("tbody tr").count(), 1);
+			const more = vivt.getByRole("button", {name: "1 measured number without a difference"});
+			await more.press("Enter");
+			assert.equal(await costs.locator("tbody tr").count(), 2);
+			await assertNoSideScroll(page);
+			assert.doesNotMatch(await page.locator("body").textContent(), /[\u001b\u202e]/);
+			assert.deepEqual(await page.evaluate(structureFaults), []);
+		});
+	}
 });
 
 test("compare: Enter on a cell opens its evidence, Escape closes it and gives the focus back", async () => {

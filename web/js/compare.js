@@ -1,10 +1,11 @@
 // compare.js - what each build fixed and broke, per cache class, down to the evidence of one result.
 import {get, errorBox, apiUrl} from "./api.js";
+import {costs} from "./costs.js";
 import {byId, fill, h, link, page, scroller, setTitle, syncRows, text, time} from "./dom.js";
 import {clean, count, percent, plural} from "./format.js";
 import {evidence, loadResult} from "./evidence.js";
 import {live, throttled} from "./live.js";
-import {classId, matrix} from "./matrix.js";
+import {classId, controls, matrix} from "./matrix.js";
 import {badge, jobLink, kindLabel} from "./parts.js";
 import {CHANGE, CHANGED, SYMBOL, TONE} from "./words.js";
 
@@ -16,7 +17,9 @@ const unfolded = new Map(); // class and test -> what was chosen by hand: "none"
 
 // --- rows
 
-const fails = (row) => row.cells.some((cell) => cell.fail > 0 || cell.warnings > 0);
+// Base and the revisions: that a control fails is as it should be.
+const tried = (row) => row.cells.filter((_, i) => state.compare.columns?.[i]?.role !== "control");
+const fails = (row) => tried(row).some((cell) => cell.fail > 0 || cell.warnings > 0);
 const changed = (row) => CHANGED.includes(row.class_of_change);
 const matches = (row) => (!filter.changes || changed(row)) && (!filter.failures || fails(row)) &&
 	(filter.name === "" || `${row.test} ${row.cell ?? ""}`.toLowerCase().includes(filter.name.toLowerCase()));
@@ -59,27 +62,29 @@ function toneOf(word, row, proves) {
 	return word === "pass" && !proves ? "hollow" : TONE[word] ?? "quiet";
 }
 
-function resultCell(row, cell, {label, state: columnState}, proves) {
+function resultCell(row, cell, {label, state: columnState, role, change: changed}, proves) {
 	const [word, name, number] = cellWord(cell, columnState === "running");
-	const tone = toneOf(word, row, proves);
+	const tone = role === "control" && word === "fail" ? "quiet" : toneOf(word, row, proves);
 	const interval = cell?.low === null || cell?.low === undefined ? null : `bad with 95 % confidence: ${percent(cell.low)} to ${percent(cell.high)}`;
 	const shown = [h("span", {class: `badge ${tone}`}, h("span", {"aria-hidden": "true"}, SYMBOL[word], " "), name), number ? h("span", {class: "num", title: interval}, " ", number) : null];
 
 	if (!cell?.result)
 		return h("td", null, shown);
-	return h("td", null, h("a", {
+	return h("td", {title: changed}, h("a", {
 		class: "result", href: `#result=${cell.result}`, "data-key": `result-${cell.result}`,
 		"aria-label": clean(`${row.test} ${row.cell ?? ""}, ${label}: ${name} ${number}: show the evidence`),
 	}, shown));
 }
 
 function change(row) {
-	return h("td", {class: "change", title: row.known ? clean(`known to fail: ${row.known}`) : CHANGE[row.class_of_change] ?? null}, h("span", {class: `badge ${TONE[row.class_of_change] ?? "quiet"}`}, row.class_of_change),
+	return h("td", {class: "change", title: row.known ? clean(`known to fail: ${row.known}`) : CHANGE[row.class_of_change] ?? null},
+		row.line ? h("div", {class: "mono small"}, row.line) : null, h("span", {class: `badge ${TONE[row.class_of_change] ?? "quiet"}`}, row.class_of_change),
+		row.known ? h("div", {class: "small dim wrap"}, row.issue ? `known issue ${row.issue.id}: ` : "known: ", row.known, row.issue?.link ? [" ", h("span", {class: "mono"}, row.issue.link)] : null) : null,
 		row.proof ? h("div", {class: "small dim"}, clean(row.proof)) : null);
 }
 
 function rowCells(row, {columns, proves}) {
-	return [columns.map((column, i) => resultCell(row, row.cells[i], column, proves)), change(row)];
+	return [columns.map((column, i) => resultCell(row, row.cells[i], {...column, change: row.changes?.[i]}, proves)), change(row)];
 }
 
 function kindMark(row) {
@@ -142,9 +147,17 @@ function tallyOfChanges(all) {
 function classSection(one) {
 	return h("section", {class: "class", id: classId(one)},
 		h("h2", null, h("span", {class: "mono"}, one.cache), " ", kindLabel(one.kind)),
-		h("p", {class: "caution small"}), h("p", {class: "tally"}),
+		h("p", {class: "caution small"}), h("div", {class: "controls"}), h("p", {class: "tally"}),
 		scroller(`Results on ${one.cache} (${one.kind})`, h("table", {class: state.compare.labels.length <= 3 ? "results few" : "results"})),
-		h("p", {class: "dim none"}));
+		h("p", {class: "dim none"}), h("div", {class: "cost-part"}));
+}
+
+function showCosts(one, section) {
+	const key = `${one.cache}/${one.kind}//costs`;
+	const all = unfolded.get(key) === "all";
+
+	fill(section.querySelector(".cost-part"), costs(one, state.compare.labels, all, (left) => h("p", null,
+		foldButton({key}, "costs", all ? "some" : "all", all, all ? "Only what differs" : `${plural(left, "measured number")} without a difference`))));
 }
 
 function showClass(one, section) {
@@ -158,12 +171,16 @@ function showClass(one, section) {
 		const key = `${one.cache}/${one.kind}/${group.test}`;
 		const striking = seen.filter(toLookAt).length;
 		items.push({key, group, seen: seen.length, striking, open: unfolded.get(key) ?? (striking > 0 ? "some" : "none"),
-			columns: one.columns.map((column) => ({label: column.label, state: column.state})), proves: one.proves_coherency, filter: {...filter}});
+			columns: one.columns.map((column, i) => ({label: column.label, state: column.state, role: state.compare.columns?.[i]?.role})), proves: one.proves_coherency, filter: {...filter}});
 	}
-	const table = section.querySelector("table");
+	// A class whose control passes is blind: nothing of it is green.
+	section.classList.toggle("blind", one.sensitivity?.state === "not-sensitive");
+	const table = section.querySelector("table.results");
 	syncRows(table, [{head: state.compare.labels}, ...items], (item) => item.key ?? "head", (item) => (item.head ? tableHead() : groupBody(item)));
 	fill(section.querySelector(".caution"), one.proves_coherency ? null : one.note);
+	fill(section.querySelector(".controls"), controls(one, state.compare.labels));
 	fill(section.querySelector(".tally"), tallyOfChanges(all));
+	showCosts(one, section);
 	fill(section.querySelector(".none"), items.length === 0 ? (one.rows.length === 0 ? "No results yet." : "Nothing here passes the filter.") : null);
 }
 

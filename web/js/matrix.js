@@ -1,8 +1,9 @@
 // matrix.js - the headline of a comparison: cache class x build. Each cell says its state in words and as n/N.
+import {costText} from "./costs.js";
 import {h, scroller} from "./dom.js";
 import {count, plural} from "./format.js";
 import {kindLabel, progress, runLink, boardLink, stage, fault} from "./parts.js";
-import {COLUMN, SYMBOL, TONE} from "./words.js";
+import {COLUMN, JUDGED, SEEN, SYMBOL, TONE} from "./words.js";
 
 function planned(column) {
 	return column.pass + column.fail + column.known_fail + column.skip + column.other + column.missing;
@@ -39,6 +40,15 @@ function stateBadge(state, proves) {
 		h("span", {"aria-hidden": "true"}, SYMBOL[state] ?? "?", " "), COLUMN[state] ?? state);
 }
 
+// The verdict on a revision, and its one sentence.
+function judged(column) {
+	if (!column.verdict)
+		return null;
+	return [h("div", null, h("span", {class: `badge big ${TONE[column.verdict] ?? "quiet"}`}, h("span", {"aria-hidden": "true"}, SYMBOL[column.verdict] ?? "?", " "), JUDGED[column.verdict] ?? column.verdict)),
+		h("div", {class: "small why"}, column.why),
+		column.cost ? h("div", {class: "small"}, "cost ", h("span", {class: "num"}, costText(column.cost))) : null];
+}
+
 function runLine(run) {
 	return h("div", {class: "small"}, runLink(run.id), run.board ? [" on ", boardLink(run.board)] : null,
 		run.state === "running" ? [h("div", null, progress(`results of run ${run.id}`, run.arrived, run.planned)), h("div", null, stage(run))] :
@@ -47,7 +57,7 @@ function runLine(run) {
 }
 
 function cell(column, proves, runs) {
-	return h("td", {class: `matrix-cell ${column.state}`}, column.runs === 0 ? [stateBadge("no-verdict", proves), h("div", {class: "small"}, "not run")] : [
+	return h("td", {class: `matrix-cell ${column.state}`}, judged(column), column.build_failed ? h("div", {class: "small"}, "does not build") : column.runs === 0 ? [stateBadge("no-verdict", proves), h("div", {class: "small"}, "not run")] : [
 		h("div", null, stateBadge(column.state, proves), " ", h("span", {class: "num"}, numbers(column))),
 		remarks(column).map((remark) => h("div", {class: "small"}, remark)),
 	], runs.map(runLine));
@@ -59,7 +69,14 @@ function columnHead(compare, index) {
 
 	names.delete(compare.labels[index]);
 	return h("th", {scope: "col"}, h("span", {class: "wrap"}, compare.labels[index]), index === 0 && compare.labels[0] !== "base" ? h("span", {class: "dim small"}, " base") : null,
+		compare.columns?.[index]?.role === "control" ? h("div", {class: "dim small"}, "control: must fail") : null,
 		names.size === 1 ? h("div", {class: "dim small wrap"}, [...names][0]) : null);
+}
+
+// What each control did: without one that fails, a pass of this class means little.
+export function controls(one, labels) {
+	return (one.sensitivity?.controls ?? []).map((control) => h("div", {class: control.seen === "fails" ? "small" : "small caution"},
+		control.seen === "passes" ? h("strong", null, "not sensitive: ") : null, labels[control.column], ` ${SEEN[control.seen] ?? control.seen} `, h("span", {class: "mono"}, control.test)));
 }
 
 function notes(compare) {
@@ -87,7 +104,7 @@ export function matrix(compare, runs = [], at = "") {
 			h("thead", null, h("tr", null, h("th", {scope: "col"}, "Cache class"), compare.labels.map((_, i) => columnHead(compare, i)))),
 			h("tbody", null, compare.classes.map((one) => h("tr", null,
 				h("th", {scope: "row"}, h("a", {href: `${at}#${classId(one)}`, class: "mono"}, one.cache), " ", kindLabel(one.kind),
-					one.proves_coherency ? null : h("div", {class: "small caution"}, "cannot prove coherency")),
+					one.proves_coherency ? null : h("div", {class: "small caution"}, "cannot prove coherency"), controls(one, compare.labels)),
 				one.columns.map((column, i) => cell(column, one.proves_coherency,
 					runs.filter((run) => run.cache === one.cache && run.kind === one.kind && run.column === i)))))))),
 		notes(compare),

@@ -2,7 +2,8 @@
 
 export const SYMBOL = {
 	pass: "✓", fail: "✗", known: "✗", skip: "–", inconclusive: "?", error: "!", missing: "∅",
-	"no-verdict": "–", incomplete: "◐", running: "▸",
+	"no-verdict": "–", incomplete: "◐", running: "▸", "not-sensitive": "⊘", sensitive: "◎",
+	good: "✓", bad: "✗", costs: "▲",
 	queued: "○", done: "■", failed: "!", cancelled: "–",
 	unknown: "?", idle: "○", busy: "▸", unreachable: "✗", disabled: "‖",
 };
@@ -10,6 +11,7 @@ export const SYMBOL = {
 // The colour that a word has; words without one are neutral.
 export const TONE = {
 	pass: "good", fail: "bad", error: "warn", inconclusive: "warn", missing: "warn", incomplete: "warn", running: "busy",
+	good: "good", bad: "bad", costs: "warn", "not-sensitive": "warn",
 	failed: "warn", busy: "busy", unreachable: "bad", unknown: "warn", disabled: "warn",
 	fixed: "good", "still-passing": "quiet", regressed: "bad", "still-failing": "bad", flaky: "warn", conflict: "warn",
 	"fixed-then-lost": "bad", new: "busy", gone: "warn", skipped: "quiet", "no-verdict": "quiet", "expected-gap": "quiet", "known-failing": "quiet",
@@ -28,19 +30,19 @@ export const VERDICT = {
 
 // The worst first: a test with cells counts as the worst of them.
 export const CHANGE = {
-	regressed: "passed in the first column, fails in the last",
-	"fixed-then-lost": "passed in a column between, and fails again in the last",
+	regressed: "passed in base, fails in the last revision",
+	"fixed-then-lost": "an earlier revision passed, the last fails again",
 	conflict: "boards of the same class disagree",
 	flaky: "passes and fails, too seldom or too often to call it a change: the rate is n/N",
-	"still-failing": "fails in the first and in the last column",
-	fixed: "failed in the first column, passes in the last",
+	"still-failing": "fails in base and in the last revision",
+	fixed: "failed in base, passes in the last revision",
 	"no-verdict": "was not run, or gave no verdict",
-	new: "has no result in the first column",
-	gone: "has no result in the last column",
+	new: "has no result in base",
+	gone: "has no result in the last revision",
 	"expected-gap": "fails where the kernel promises nothing: data, not a fault",
 	"known-failing": "fails as it is known to on this cache class",
 	skipped: "was skipped",
-	"still-passing": "passes in the first and in the last column",
+	"still-passing": "passes in base and in the last revision",
 };
 
 // Classes that are a change: what "only changes" shows.
@@ -48,7 +50,14 @@ export const CHANGED = ["fixed", "regressed", "fixed-then-lost", "flaky", "confl
 
 export const COLUMN = {
 	pass: "pass", fail: "fail", "no-verdict": "no verdict", incomplete: "incomplete", running: "running",
+	"not-sensitive": "not sensitive", sensitive: "fails as it must",
 };
+
+// The verdict on a revision.
+export const JUDGED = {good: "good", bad: "bad", costs: "costs", "no-verdict": "no verdict"};
+
+// What a negative control did with a test that it must fail.
+export const SEEN = {fails: "fails, as it must,", passes: "passes what it must fail,", "no-verdict": "has no verdict yet on"};
 
 // What a failing cell's class says (coherence suite).
 export const FAULT_CLASS = {
