@@ -20,6 +20,14 @@ static uint32_t lines_of(const struct cache *cache)
 	return cache->sets * cache->config.ways;
 }
 
+/* The generator must not start at 0; an odd constant keeps near seeds apart. */
+static uint64_t first_random(uint64_t seed)
+{
+	uint64_t random = (seed + 1) * 0x9e3779b97f4a7c15u;
+
+	return random ? random : 1;
+}
+
 struct cache *cache_new(struct bus *bus, const struct cache_config *config, struct err *err)
 {
 	struct cache *cache;
@@ -42,10 +50,7 @@ struct cache *cache_new(struct bus *bus, const struct cache_config *config, stru
 	cache->config = *config;
 	cache->sets = lines / config->ways;
 	cache->round_robin = config->replacement == REPLACE_ROUND_ROBIN;
-	/* The generator must not start at 0; an odd constant keeps near seeds apart. */
-	cache->random = (config->seed + 1) * 0x9e3779b97f4a7c15u;
-	if (!cache->random)
-		cache->random = 1;
+	cache->random = first_random(config->seed);
 	cache->tag = xcalloc(lines, sizeof(*cache->tag));
 	cache->pa = xcalloc(lines, sizeof(*cache->pa));
 	cache->dirty = xcalloc(lines, sizeof(*cache->dirty));
@@ -245,13 +250,17 @@ uint32_t cache_type_bits(const struct cache *cache)
 void cache_snap(struct cache *cache, struct snap *snap)
 {
 	uint32_t lines = lines_of(cache);
+	uint64_t seed = cache->config.seed;
 
 	snap_part(snap, "cache");
+	SNAP(snap, seed);
 	SNAP(snap, cache->stats);
 	SNAP(snap, cache->dirty_lines);
 	SNAP(snap, cache->rover);
 	SNAP(snap, cache->round_robin);
 	SNAP(snap, cache->random);
+	if (snap_loading(snap) && seed != cache->config.seed)
+		cache->random = first_random(cache->config.seed);
 	snap_bytes(snap, cache->tag, lines * sizeof(*cache->tag));
 	snap_bytes(snap, cache->pa, lines * sizeof(*cache->pa));
 	snap_bytes(snap, cache->dirty, lines * sizeof(*cache->dirty));

@@ -101,7 +101,8 @@ void cache_all(struct cache *cache, enum cache_op op);
 /* Test and clean: clean one dirty line if there is any. Returns whether none is left dirty. */
 bool cache_test_clean(struct cache *cache);
 
-/* Save or load all lines, the generator and the figures; the geometry is from the options. */
+/* Save or load all lines, the generator and the figures; the geometry is from the options, and so is the seed: a cache
+ * that has another one than the saved cache had starts its generator anew. */
 void cache_snap(struct cache *cache, struct snap *snap);
 
 /* What the cache type register says about this geometry: 12 bits. Bit 11 says that the cache aliases,

@@ -295,21 +295,20 @@ enum machine_end machine_run(struct machine *machine)
 	}
 }
 
-/* The machine in words, for a snapshot: one that says something else does not fit. */
+/* The machine in words, for a snapshot: one that says something else does not fit. The seed is none of its parts. */
 static void describe_cache(char *text, size_t size, const char *name,
                            const struct cache_config *cache)
 {
 	size_t len = strlen(text);
 
-	(void)snprintf(text + len, size - len, " %s=%s,%uKiB,%u-way,%s%s%s,seed-%ju", name,
+	(void)snprintf(text + len, size - len, " %s=%s,%uKiB,%u-way,%s%s%s", name,
 	               cache->kind == CACHE_VIVT   ? "vivt"
 	               : cache->kind == CACHE_VIPT ? "vipt"
 	                                           : "pipt",
 	               cache->bytes >> 10, cache->ways,
 	               cache->replacement == REPLACE_RANDOM ? "random" : "round-robin",
 	               cache->invalid_first ? ",invalid-first" : "",
-	               cache->write_allocate ? ",write-allocate" : "",
-	               (uintmax_t)(cache->seed & UINT32_MAX));
+	               cache->write_allocate ? ",write-allocate" : "");
 }
 
 static void describe(const struct machine *machine, char *text, size_t size)

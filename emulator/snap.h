@@ -11,7 +11,7 @@
 struct err;
 struct snap; /* opaque: snap_writer() or snap_open(), snap_free() */
 
-#define SNAP_VERSION 2u
+#define SNAP_VERSION 3u
 
 /* Nothing yet, to be filled. */
 struct snap *snap_writer(void);

@@ -1,5 +1,9 @@
 /* One cache by itself: what hits, what is written back and where to. */
+#include "emulator/snap.h"
 #include "rig.h"
+
+#include <stdlib.h>
+#include <unistd.h>
 
 static struct cache *make(struct bus *bus, struct cache_config config)
 {
@@ -123,6 +127,69 @@ static void test_replacement(void **state)
 	rig_end(&rig);
 }
 
+/* The next 32 ways that fills take, two bits each. */
+static uint64_t next_ways(struct cache *cache)
+{
+	uint64_t ways = 0;
+
+	for (uint32_t n = 0; n < 32; n++)
+		ways = ways << 2 | cache_fill(cache, 0x100000 + 0x1000 * n, FRAME);
+	return ways;
+}
+
+/* A cache as saved by path, but with this seed. */
+static struct cache *saved(struct bus *bus, struct cache_config config, uint64_t seed,
+                           const char *path)
+{
+	struct cache *cache;
+	struct snap *snap;
+	struct err err;
+
+	config.seed = seed;
+	cache = make(bus, config);
+	snap = snap_open(path, &err);
+	assert_non_null(snap);
+	cache_snap(cache, snap);
+	assert_int_equal(snap_finish(snap, &err), 0);
+	snap_free(snap);
+	return cache;
+}
+
+/* A loaded cache takes the ways that the saved one takes, unless it has a seed of its own; the lines are the same. */
+static void test_snapshot_and_seed(void **state)
+{
+	char path[] = "/tmp/cohort-snap-XXXXXX";
+	struct cache *same, *other, *third;
+	struct snap *snap;
+	struct rig rig;
+	struct err err;
+	uint64_t ways, others;
+
+	(void)state;
+	rig_begin(&rig, false);
+	(void)next_ways(rig.d);
+	(void)close(mkstemp(path));
+	snap = snap_writer();
+	cache_snap(rig.d, snap);
+	assert_int_equal(snap_write(snap, path, &err), 0);
+	snap_free(snap);
+	same = saved(rig.bus, rig.d->config, rig.d->config.seed, path);
+	other = saved(rig.bus, rig.d->config, 7, path);
+	third = saved(rig.bus, rig.d->config, 8, path);
+	(void)unlink(path);
+	assert_memory_equal(other->tag, rig.d->tag,
+	                    rig.d->sets * rig.d->config.ways * sizeof(*rig.d->tag));
+	ways = next_ways(rig.d);
+	assert_true(next_ways(same) == ways);
+	others = next_ways(other);
+	assert_true(others != ways);
+	assert_true(next_ways(third) != others);
+	cache_free(same);
+	cache_free(other);
+	cache_free(third);
+	rig_end(&rig);
+}
+
 static void test_invalid_first(void **state)
 {
 	struct rig rig;
@@ -213,6 +280,7 @@ int main(void)
 		cmocka_unit_test(test_stored_address),
 		cmocka_unit_test(test_eviction_writes_back),
 		cmocka_unit_test(test_replacement),
+		cmocka_unit_test(test_snapshot_and_seed),
 		cmocka_unit_test(test_invalid_first),
 		cmocka_unit_test(test_test_and_clean),
 		cmocka_unit_test(test_index_operations),
