@@ -9,11 +9,13 @@ struct pattern pattern_of(struct stamp stamp)
 
 void pattern_store(volatile void *at, const struct pattern *pattern)
 {
+	const struct pattern stored =
+		*pattern; /* of its own, so that no store below can change it */
 	volatile uint32_t *words = at;
 	uint32_t block[HALF_WORDS];
 
 	for (unsigned int half = 0; half < PAGE_HALVES; half++) {
-		pattern_half(pattern, half, block);
+		pattern_half(&stored, half, block);
 		for (unsigned int i = 0; i < HALF_WORDS; i++)
 			words[half * HALF_WORDS + i] = block[i];
 	}

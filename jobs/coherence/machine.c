@@ -105,6 +105,7 @@ void machine_switch(void)
 void machine_evict(void)
 {
 	for (unsigned int pass = 0; pass < EVICT_PASSES; pass++) {
+#pragma GCC unroll 8
 		for (size_t i = 0; i < evict_length; i += EVICT_STRIDE)
 			(void)evict_buffer[i];
 	}

@@ -37,13 +37,15 @@ void view_take(struct view *view, enum view_index index, const volatile void *at
                const struct pattern *expect, const struct inject *inject)
 {
 	const volatile uint32_t *words = at;
+	const struct pattern pattern =
+		*expect; /* of its own, so that no store below can change it */
 	uint32_t seen[HALF_WORDS];
 	uint32_t want[HALF_WORDS];
 
 	for (unsigned int half = 0; half < PAGE_HALVES; half++) {
 		for (unsigned int i = 0; i < HALF_WORDS; i++)
 			seen[i] = words[half * HALF_WORDS + i];
-		pattern_half(expect, half, want);
+		pattern_half(&pattern, half, want);
 		if (inject != NULL)
 			inject_view(inject, index, half, expect, seen);
 		if (((seen[0] ^ want[0]) | (seen[1] ^ want[1]) | (seen[2] ^ want[2]) |

@@ -87,6 +87,7 @@ static int run_peek(struct ctx *ctx, struct ring *ring)
 		if (aio_events(ring->context, 0, 1, &event, 0) < 0)
 			return ctx_error(ctx, "io_getevents");
 		check(ctx, &number, FAULT_STALE_KERNEL, (uint32_t)event.data);
+		machine_breathe();
 	}
 	return 0;
 }
@@ -118,6 +119,7 @@ static int run_reap(struct ctx *ctx, struct ring *ring)
 		check(ctx, &number, FAULT_LOST_WRITE, got);
 		if (got != number.want)
 			resume(ring);
+		machine_breathe();
 	}
 	return 0;
 }
