@@ -2,6 +2,7 @@
 expected ones, and the report. No farm in here; an observation is a dict
 
     {"board", "cache", "kernel", "variant", "release", "build_id", "seconds": of all runs, "fault": null or text,
+     "boots": whether the last one got over the boot,
      "tests": {NAME: {"program": SHA, "results": [result of docs/API.md, ...]}}}"""
 
 import controls as ctl
@@ -83,7 +84,8 @@ def judge(expected, stock, observed):
                         places(observed).get((name, None), {}).get("verdict") in ("error", "missing")}),
         "classes": sorted({result["class"] for place in failures if (result := places(observed).get(place)) and result.get("class")}),
     }
-    said["verdict"] = verdict_of(said, kills, fixes, failures)
+    dead = not observed["tests"] and not observed.get("boots", True)
+    said["verdict"] = "does not boot" if dead else verdict_of(said, kills, fixes, failures)
     return said
 
 

@@ -76,7 +76,10 @@ def board_part(board, rows, observations, controls, tests):
     """The section of a board."""
     mine = [row for row in rows if row[1]["board"] == board]
     stocks = [o for o in observations if o["board"] == board and o["variant"] == "stock"]
-    lines = [f"## {board}", ""]
+    ran_here = [o for o in observations if o["board"] == board]
+    programs = {entry["program"] for o in ran_here for entry in o["tests"].values()}
+    lines = [f"## {board}", "", f"{len(ran_here)} kernels, {sum(o['seconds'] for o in ran_here) / 60:.0f} minutes, booting and transfer included; "
+             f"{len(programs)} version(s) of the suite.", ""]
     for stock in sorted(stocks, key=lambda o: o["kernel"]):
         ran = sum(any(r["verdict"] == "pass" or r["verdict"] in matrix.BROKEN for r in e["results"]) for e in stock["tests"].values())
         lines.append(f"Stock {stock['release']}: {len(stock['tests'])} tests, {ran} with a verdict; failing: {'; '.join(cells_of(stock)) or 'none'}.")
@@ -100,11 +103,24 @@ def markdown(observations, controls, tests):
              "In the grids: " + " · ".join(f"`{mark}` {meaning}" for mark, meaning in matrix.LEGEND) + ".", ""]
     for board in sorted({o["board"] for o in observations}):
         lines += board_part(board, rows, observations, controls, list(tests))
-    total = sum(o["seconds"] for o in observations)
-    programs = {entry["program"] for o in observations for entry in o["tests"].values()}
-    lines.append(f"Time of all runs together: {total / 60:.0f} minutes over {len(observations)} kernels and boards, booting and transfer included; "
-                 f"{len(programs)} version(s) of the suite.")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def sections(text):
+    """What is before the first board, and {board: its section}."""
+    head, *parts = text.rstrip("\n").split("\n## ")
+    return head, {part.partition("\n")[0]: part.rstrip("\n") for part in parts}
+
+
+def publish(state, path):
+    """matrix.md of STATE as the file at path, in which boards that STATE knows nothing of keep their sections."""
+    with open(os.path.join(state, "matrix.md"), encoding="utf-8") as file:
+        head, boards = sections(file.read())
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            boards = sections(file.read())[1] | boards
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("\n\n## ".join([head.rstrip("\n"), *(boards[name] for name in sorted(boards))]) + "\n")
 
 
 def write(state, observations, controls, tests):

@@ -103,6 +103,10 @@ class Judgement(unittest.TestCase):
             self.assertEqual((said["verdict"], said["not_run"], said["not_seen"]), ("not run", ["a"], []))
         self.assertEqual(self.judge(expecting(["a"]), {}, {})["verdict"], "not run")
 
+    def test_a_kernel_that_does_not_boot(self):
+        self.assertEqual(matrix.judge(expecting(["a"]), observed(a="pass"), dict(observed(), boots=False))["verdict"], "does not boot")
+        self.assertEqual(matrix.judge(expecting(["a"]), observed(a="pass"), dict(observed(), boots=True))["verdict"], "not run")
+
     def test_survivor(self):
         expected = expecting(survives="for a reason")
         self.assertEqual(self.judge(expected, {"a": "pass"}, {"a": "pass"})["verdict"], "survived")
@@ -138,12 +142,25 @@ class Judgement(unittest.TestCase):
             report.write(state, report.load(state), controls, "ab")
             with open(os.path.join(state, "matrix.json"), encoding="utf-8") as file:
                 document = json.load(file)
+            published = self.publish(state, "# Before\n\n## emu\n\nold\n\n## other\n\nkept\n")
             with open(os.path.join(state, "matrix.md"), encoding="utf-8") as file:
                 text = file.read()
         self.assertEqual([(row["id"], row["verdict"], row["not_seen"]) for row in document["controls"]], [("M0", "killed in part", ["b"])])
         self.assertIn("**killed in part** | a |", text)
         self.assertIn("not seen: b", text)
         self.assertIn("\nb     .    !\n", text)
+        # A board that was not run here keeps its section; one that was has a new one.
+        self.assertTrue(published.startswith(text.rstrip("\n")), published)
+        self.assertTrue(published.endswith("\n\n## other\n\nkept\n"), published)
+        self.assertEqual(published.count("## "), 2)
+
+    def publish(self, state, before):
+        path = os.path.join(state, "published.md")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(before)
+        report.publish(state, path)
+        with open(path, encoding="utf-8") as file:
+            return file.read()
 
 
 if __name__ == "__main__":
