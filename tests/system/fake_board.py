@@ -12,6 +12,7 @@ What it does stands as JSON in the board file's `notes`:
   fails        {"PART OF A BUILD'S NAME": {"TEST": probability}}: tests that fail on that kernel
   cache        the class that it proves to have ("none")
   says         {"BUILD" or "*": {"TEST": {"records": [...], "warning": TEXT, member of test-finished: value, ...}}}
+  values       {"PART OF A BUILD'S NAME": [middle, spread]}: each test measures a number there, five times
   order        path of a file that gets a line RUN for each `accepted`
 """
 
@@ -144,6 +145,10 @@ class Fake:
         for cell in ("a", "b"):
             self.put("test-record", **ids, record={"type": "cell", "test": test["name"], "cell": cell, "kind": "contract",
                                                    "verdict": "pass", "trials": 3, "bad": 0, "masked": 0, "class": None})
+        for middle, spread in (pair for part, pair in self.how.get("values", {}).items() if part in self.build):
+            samples = [self.random.gauss(middle, spread) for _ in range(5)]
+            self.put("test-record", **ids, record={"type": "value", "test": test["name"], "cell": "a", "name": "read", "unit": "ns",
+                                                   "value": sorted(samples)[2], "mad": spread, "samples": samples})
         if test["name"] == "t-bad":
             self.put("test-record", **ids, record={"type": "mismatch", "test": "t-bad", "cell": "a", "offset": 64})
             self.put("test-record", **ids, record={"type": "value", "test": "t-bad", "cell": "a", "name": "read", "value": 4711,

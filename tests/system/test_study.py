@@ -428,5 +428,27 @@ class Rounds(Case):
             self.assertEqual(rounds, sorted(set(rounds)), column)
 
 
+class Measured(Case):
+    """A number goes on until it is shown to be another one, or to be the same."""
+
+    def boards(self):
+        self.notes = {"values": {"base": [1000, 50], "flush-v1": [1000, 50], "flush-v2": [1500, 50]}}
+        return [self.builder("bob"), self.board("viv", "vivt")]
+
+    def test_until_decided(self):
+        self.flush_series()
+        ask = self.study(boards={"cache": ["vivt"]}, tests=["t-one"], rounds=2, until={"decided": True, "max_rounds": 25})
+        job = self.farm.wait_job(self.api.post("/api/v1/jobs", ask)["id"])
+        rounds = [sorted(r["round"] for r in job["runs"] if r["column"] == c) for c in range(3)]
+        self.assertEqual(rounds[2], [1, 2])  # half as much again: seen at once
+        self.assertEqual(rounds[0], rounds[1])
+        self.assertGreater(len(rounds[1]), 2)
+        comparison = self.api.get(f"/api/v1/compare?job={job['id']}")
+        cells = comparison["classes"][0]["costs"][0]["cells"]
+        self.assertTrue(len(rounds[1]) == 25 or cells[1]["low"] > 1 or cells[1]["high"] < 1 or
+                        (cells[1]["low"] >= 0.97 and cells[1]["high"] <= 1.03), cells[1])
+        self.assertGreater(cells[2]["low"], 1)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -10,8 +10,8 @@ struct open_tally {
 
 /* A row of contract tests, or of their cells. */
 struct open_row {
-	char *test;               /* the caller's, as the tallies */
-	struct open_tally *tally; /* one a column, base first */
+	const char *test;
+	const struct open_tally *tally; /* one a column, base first */
 };
 
 /* A measured number: the interval of its ratio to base's. */

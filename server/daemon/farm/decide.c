@@ -21,6 +21,8 @@ static int job_take(void *arg, int64_t job)
 
 static int decide_read(struct farm *farm, struct db *db, struct decide *d, struct err *err)
 {
+	const struct rounds_config config = {
+		.suites = farm->config.suites, .now_us = farm->wall, .closed = farm->closed};
 	json_t *job;
 	size_t i;
 
@@ -28,7 +30,7 @@ static int decide_read(struct farm *farm, struct db *db, struct decide *d, struc
 		return -1;
 	json_array_foreach(d->jobs, i, job)
 	{
-		json_t *decision = rounds_decide(db, json_integer_value(job), farm->closed, err);
+		json_t *decision = rounds_decide(db, json_integer_value(job), &config, err);
 
 		if (!decision)
 			return -1;

@@ -4,13 +4,15 @@
 #include "common/jx.h"
 #include "common/scoped.h"
 #include "common/xalloc.h"
+#include "server/daemon/compare/compare.h"
 #include "server/daemon/compare/open.h"
 #include "server/daemon/plan/plan.h"
-#include "server/daemon/store/columns.h"
+#include "server/daemon/store/compare.h"
 #include "server/daemon/store/runs.h"
 #include "server/daemon/store/store.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #define SECOND_US INT64_C(1000000)
@@ -28,99 +30,80 @@ int rounds_jobs(struct db *db, round_job_fn *fn, void *arg, struct err *err)
 
 /* ---- What a slot says ---- */
 
+/* A class of the comparison as questions. */
 struct slot_view {
 	struct open_view view;
-	struct open_row *rows; /* owned, with their tests and tallies */
-	size_t room;
+	struct open_row *rows;
+	struct open_ratio *ratios;
+	struct open_tally *tallies;
+	double *bounds; /* low and high of each ratio, column by column */
 	bool *asked;
 };
 
 static void view_release(struct slot_view *v)
 {
-	for (size_t i = 0; i < v->view.rows_count; i++) {
-		free(v->rows[i].test);
-		free(v->rows[i].tally);
-	}
 	free(v->rows);
+	free(v->ratios);
+	free(v->tallies);
+	free(v->bounds);
 	free(v->asked);
 }
 
-/* The tally of a row that may be a new one: rows come together. */
-static struct open_tally *view_tally(struct slot_view *v, const char *test, bool same,
-                                     size_t column)
+/* Rows of contracts; what is known to fail, and why, is no question. */
+static void view_rows(struct slot_view *v, const struct compare_class *class)
 {
-	size_t count = v->view.rows_count;
+	size_t columns = v->view.columns, count = 0;
 
-	if (!same) {
-		if (count == v->room) {
-			v->room = v->room ? v->room * 2 : 64;
-			v->rows = xrealloc(v->rows, v->room * sizeof(*v->rows));
-		}
-		v->rows[count] = (struct open_row){
-			.test = xstrdup(test),
-			.tally = xcalloc(v->view.columns, sizeof(struct open_tally))};
-		v->view.rows = v->rows;
-		count = ++v->view.rows_count;
-	}
-	return &v->rows[count - 1].tally[column];
-}
+	v->rows = xcalloc(class->rows_count + 1, sizeof(*v->rows));
+	v->tallies = xcalloc(class->rows_count * columns + 1, sizeof(*v->tallies));
+	for (size_t i = 0; i < class->rows_count; i++) {
+		const struct compare_row *row = &class->rows[i];
+		struct open_tally *tally = &v->tallies[count * columns];
 
-/* Contract rows of the slot: a pass in which the kernel complained is bad, as in the comparison. */
-static int view_rows(struct db *db, int64_t job, const char *cache, const char *kind,
-                     struct slot_view *v, struct err *err)
-{
-	sqlite3_stmt *s = db_query(
-		db,
-		"SELECT s.test, s.cell, r.col, sum(s.verdict IN ('pass', 'fail')), sum(s.verdict = "
-		"'fail' OR (s.verdict = 'pass' AND s.cell = '' AND EXISTS (SELECT 1 FROM evidence e "
-		"WHERE e.run = s.run AND e.attempt = s.attempt AND e.test_id = s.test_id AND "
-		"e.record LIKE '%\"type\":\"kernel-warning\"%'))) FROM run r JOIN result s ON s.run = "
-		"r.id AND s.attempt = r.attempt WHERE r.job = ?1 AND r.cache = ?2 AND r.kind = ?3 AND "
-		"r.purpose = 'test' AND s.test_kind = 'contract' GROUP BY s.test, s.cell, r.col ORDER "
-		"BY s.test, s.cell, r.col",
-		"iss", job, cache, kind);
-	SCOPED_STR cell = NULL;
-	int rc;
-
-	while ((rc = db_step(db, s, err)) == 1) {
-		const char *test = db_text(s, 0);
-		size_t last = v->view.rows_count - 1, column = (size_t)db_int(s, 2);
-		bool same = cell && strcmp(cell, db_text(s, 1)) == 0 &&
-		            strcmp(v->rows[last].test, test) == 0;
-		struct open_tally *tally;
-
-		if (column >= v->view.columns)
+		if (row->kind != COMPARE_CONTRACT || row->known)
 			continue;
-		tally = view_tally(v, test, same, column);
-		tally->told = (size_t)db_int(s, 3);
-		tally->bad = (size_t)db_int(s, 4);
-		free(cell);
-		cell = xstrdup(db_text(s, 1));
+		for (size_t c = 0; c < columns; c++)
+			tally[c] = (struct open_tally){.told = compare_told(&row->tally[c]),
+			                               .bad = compare_bad(&row->tally[c])};
+		v->rows[count++] = (struct open_row){.test = row->test, .tally = tally};
 	}
-	return rc;
+	v->view.rows = v->rows;
+	v->view.rows_count = count;
 }
 
-/* Columns that ask something: all behind base, but for controls. */
-static int view_columns(struct db *db, int64_t job, struct slot_view *v, struct err *err)
+static void view_ratios(struct slot_view *v, const struct compare_class *class)
 {
-	sqlite3_stmt *s = db_query(db, "SELECT labels, columns FROM job WHERE id = ?1", "i", job);
-	SCOPED_JSON labels = NULL;
-	SCOPED_JSON columns = NULL;
+	size_t columns = v->view.columns, count = class->costs.count;
 
-	if (db_step(db, s, err) < 1)
-		return -1;
-	labels = column_json(s, 0);
-	columns = column_json(s, 1);
-	v->view.columns = json_array_size(labels);
-	v->asked = xcalloc(v->view.columns + 1, sizeof(*v->asked));
-	for (size_t i = 1; i < v->view.columns; i++) {
-		const char *role =
-			json_string_value(json_object_get(json_array_get(columns, i), "role"));
+	v->ratios = xcalloc(count + 1, sizeof(*v->ratios));
+	v->bounds = xcalloc(count * columns * 2 + 1, sizeof(*v->bounds));
+	for (size_t i = 0; i < count; i++) {
+		const struct cost_row *row = &class->costs.rows[i];
+		double *low = &v->bounds[i * columns * 2], *high = low + columns;
 
-		v->asked[i] = !role || strcmp(role, "control") != 0;
+		for (size_t c = 0; c < columns; c++) {
+			const struct cost_cell *cell = &row->cells[c];
+			bool set = cell->change != COST_NONE && cell->change != COST_BASE;
+
+			low[c] = set ? cell->low : NAN;
+			high[c] = set ? cell->high : NAN;
+		}
+		v->ratios[i] = (struct open_ratio){.test = row->test, .low = low, .high = high};
 	}
+	v->view.ratios = v->ratios;
+	v->view.ratios_count = count;
+}
+
+static void view_make(struct slot_view *v, const struct comparison *all,
+                      const struct compare_class *class)
+{
+	*v = (struct slot_view){.view = {.columns = all->columns}};
+	v->asked = xcalloc(all->columns + 1, sizeof(*v->asked));
+	for (size_t c = 1; c <= all->revisions && c < all->columns; c++)
+		v->asked[c] = true;
 	v->view.asked = v->asked;
-	return 0;
+	view_rows(v, class);
+	view_ratios(v, class);
 }
 
 /* ---- Deciding ---- */
@@ -135,38 +118,44 @@ static json_t *open_columns(const struct slot_view *v, const bool *open)
 	return list;
 }
 
-/* Names of tests with an open row, each once: rows of a test stand together. */
-static json_t *open_tests(const struct slot_view *v, const bool *open)
+/* The name of each test with something open, once: rows of a test stand together. */
+static void add_test(json_t *list, const char *test)
+{
+	const char *last = json_string_value(json_array_get(list, json_array_size(list) - 1));
+
+	if (!last || strcmp(last, test) != 0)
+		(void)json_array_append_new(list, json_string(test));
+}
+
+static json_t *open_tests(const struct slot_view *v, const bool *rows, const bool *ratios)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < v->view.rows_count; i++) {
-		const char *last =
-			json_string_value(json_array_get(list, json_array_size(list) - 1));
-
-		if (open[i] && (!last || strcmp(last, v->rows[i].test) != 0))
-			(void)json_array_append_new(list, json_string(v->rows[i].test));
-	}
+	for (size_t i = 0; i < v->view.rows_count; i++)
+		if (rows[i])
+			add_test(list, v->rows[i].test);
+	for (size_t i = 0; i < v->view.ratios_count; i++)
+		if (ratios[i])
+			add_test(list, v->ratios[i].test);
 	return list;
 }
 
 /* The round that follows, or null when nothing is open. */
-static json_t *slot_decide(struct db *db, int64_t job, const char *cache, const char *kind,
-                           int64_t round, struct err *err)
+static json_t *slot_decide(const struct comparison *all, const struct compare_class *class,
+                           int64_t round)
 {
-	struct slot_view v = {0};
-	json_t *next = NULL;
+	struct slot_view v;
+	json_t *next = json_null();
 
-	if (view_columns(db, job, &v, err) == 0 && view_rows(db, job, cache, kind, &v, err) == 0) {
-		SCOPED_MEM rows = xcalloc(v.view.rows_count + 1, sizeof(bool));
-		SCOPED_MEM columns = xcalloc(v.view.columns + 1, sizeof(bool));
+	view_make(&v, all, class);
+	SCOPED_MEM rows = xcalloc(v.view.rows_count + 1, sizeof(bool));
+	SCOPED_MEM ratios = xcalloc(v.view.ratios_count + 1, sizeof(bool));
+	SCOPED_MEM columns = xcalloc(v.view.columns + 1, sizeof(bool));
 
-		next = json_null();
-		if (study_open(&v.view, rows, NULL, columns))
-			next = json_pack("{s:s, s:s, s:I, s:o, s:o}", "cache", cache, "kind", kind,
-			                 "follows", (json_int_t)round, "columns",
-			                 open_columns(&v, columns), "tests", open_tests(&v, rows));
-	}
+	if (study_open(&v.view, rows, ratios, columns))
+		next = json_pack("{s:s, s:s, s:I, s:o, s:o}", "cache", class->cache, "kind",
+		                 class->kind, "follows", (json_int_t)round, "columns",
+		                 open_columns(&v, columns), "tests", open_tests(&v, rows, ratios));
 	view_release(&v);
 	return next;
 }
@@ -199,46 +188,87 @@ static int64_t rounds_max(struct db *db, int64_t job, struct err *err)
 	return db_step(db, s, err) < 1 ? -1 : db_int(s, 0);
 }
 
+/* A decision in work. The comparison is loaded when the first slot wants it. */
+struct deciding {
+	struct db *db;
+	const struct rounds_config *config;
+	int64_t job, most;
+	struct compare_loaded *loaded; /* owned; NULL: not yet */
+	json_t *rounds;
+};
+
+static const struct compare_class *class_of(const struct comparison *all, const char *cache,
+                                            const char *kind)
+{
+	for (size_t i = 0; i < all->classes_count; i++)
+		if (strcmp(all->classes[i].cache, cache) == 0 &&
+		    strcmp(all->classes[i].kind, kind) == 0)
+			return &all->classes[i];
+	return NULL;
+}
+
+static int comparison_load(struct deciding *d, struct err *err)
+{
+	const struct compare_query query = {
+		.job = d->job, .suites = d->config->suites, .now_us = d->config->now_us};
+
+	if (!d->loaded)
+		d->loaded = compare_load(d->db, &query, err);
+	return d->loaded ? 0 : -1;
+}
+
 /* One slot into the decision. */
-static int slot_look(struct db *db, int64_t job, const json_t *slot, int64_t most, json_t *closed,
-                     json_t *rounds, struct err *err)
+static int slot_look(struct deciding *d, const json_t *slot, struct err *err)
 {
 	const char *cache = json_string_value(json_object_get(slot, "cache"));
 	const char *kind = json_string_value(json_object_get(slot, "kind"));
 	int64_t round = json_integer_value(json_object_get(slot, "round"));
-	SCOPED_STR key = xasprintf("%" PRId64 "/%s/%s", job, cache, kind);
-	json_t *next;
+	SCOPED_STR key = xasprintf("%" PRId64 "/%s/%s", d->job, cache, kind);
+	json_t *closed = d->config->closed, *next = NULL;
+	const struct comparison *all;
+	const struct compare_class *class;
 
-	if (round >= most || json_integer_value(json_object_get(closed, key)) == round)
+	if (round >= d->most || json_integer_value(json_object_get(closed, key)) == round)
 		return 0;
-	next = slot_decide(db, job, cache, kind, round, err);
-	if (!next)
+	if (comparison_load(d, err) < 0)
 		return -1;
+	all = compare_loaded_get(d->loaded);
+	class = class_of(all, cache, kind);
+	if (class)
+		next = slot_decide(all, class, round);
 	if (json_is_object(next))
-		(void)json_array_append_new(rounds, next);
+		(void)json_array_append_new(d->rounds, next);
 	else
 		(void)json_object_set_new(closed, key, json_integer(round));
 	return 0;
 }
 
-json_t *rounds_decide(struct db *db, int64_t job, json_t *closed, struct err *err)
+json_t *rounds_decide(struct db *db, int64_t job, const struct rounds_config *config,
+                      struct err *err)
 {
 	SCOPED_JSON slots = slots_read(db, job, err);
 	SCOPED_JSON rounds = json_array();
-	int64_t most = slots ? rounds_max(db, job, err) : -1;
-	json_t *slot;
+	struct deciding d = {.db = db,
+	                     .config = config,
+	                     .job = job,
+	                     .most = slots ? rounds_max(db, job, err) : -1,
+	                     .rounds = rounds};
 	json_int_t busy = 0;
+	json_t *slot;
+	int rc = d.most < 0 ? -1 : 0;
 	size_t i;
 
-	if (most < 0)
-		return NULL;
 	json_array_foreach(slots, i, slot)
 	{
 		if (json_is_true(json_object_get(slot, "busy")))
 			busy++;
-		else if (slot_look(db, job, slot, most, closed, rounds, err) < 0)
-			return NULL;
+		else if (rc == 0)
+			rc = slot_look(&d, slot, err);
 	}
+	if (d.loaded)
+		compare_loaded_free(d.loaded);
+	if (rc < 0)
+		return NULL;
 	return json_pack("{s:I, s:I, s:O}", "job", (json_int_t)job, "busy", busy, "rounds", rounds);
 }
 

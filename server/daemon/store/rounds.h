@@ -10,15 +10,22 @@
 
 struct db;
 struct err;
+struct suites;
 
 /* Jobs that may get another round. fn returns 0 to go on. */
 typedef int round_job_fn(void *arg, int64_t job);
 int rounds_jobs(struct db *db, round_job_fn *fn, void *arg, struct err *err);
 
+struct rounds_config {
+	const struct suites *suites; /* what is known to fail is no question */
+	int64_t now_us;
+	json_t *closed; /* an object, kept from call to call: slots that need no look until they have another round */
+};
+
 /* What is to be done about a job: {"job", "busy": slots with runs that have not ended, "rounds": [{"cache", "kind", "follows":
- * round, "columns": [numbers], "tests": [names]}]}. closed (an object of the caller's, kept from call to call) remembers slots
- * that need no look until they have another round. NULL with *err. */
-json_t *rounds_decide(struct db *db, int64_t job, json_t *closed, struct err *err);
+ * round, "columns": [numbers], "tests": [names]}]}. NULL with *err. */
+json_t *rounds_decide(struct db *db, int64_t job, const struct rounds_config *config,
+                      struct err *err);
 
 /* Make the rounds, or end the job's deciding when there is nothing to make and nothing busy. *made: runs that were made. */
 int rounds_make(struct db *db, const json_t *decision, int64_t now, int64_t *made, struct err *err);
