@@ -59,7 +59,7 @@ static enum nightly_verdict newest(const struct nightly_plan *plan, int64_t inst
 
 struct nightly_decision nightly_decide(const struct nightly_plan *plan, int64_t now, bool open)
 {
-	struct nightly_decision d = {.verdict = NIGHTLY_NOTHING};
+	struct nightly_decision d = {.verdict = NIGHTLY_NOTHING, .before = INT64_MIN};
 	int64_t seen = floor_div(plan->seen, SECOND), last, before;
 
 	if (now <= plan->seen)
@@ -70,12 +70,23 @@ struct nightly_decision nightly_decide(const struct nightly_plan *plan, int64_t 
 	d.instant = last * SECOND;
 	d.verdict = newest(plan, d.instant, now, open);
 	before = cron_last(&plan->cron, plan->zone, seen, last - 1);
-	if (before == INT64_MIN)
-		return d;
-	d.missed = cron_count(&plan->cron, plan->zone, seen, before, NIGHTLY_COUNT_MAX);
-	d.missed_first = cron_next(&plan->cron, plan->zone, seen) * SECOND;
-	d.missed_last = before * SECOND;
+	if (before != INT64_MIN)
+		d.before = before * SECOND;
 	return d;
+}
+
+struct nightly_some nightly_between(const struct nightly_plan *plan, int64_t from, int64_t until)
+{
+	int64_t after = floor_div(from, SECOND), end = floor_div(until, SECOND);
+	int64_t last = after < end ? cron_last(&plan->cron, plan->zone, after, end) : INT64_MIN;
+
+	if (last == INT64_MIN)
+		return (struct nightly_some){0};
+	return (struct nightly_some){
+		.count = cron_count(&plan->cron, plan->zone, after, last, NIGHTLY_COUNT_MAX),
+		.first = cron_next(&plan->cron, plan->zone, after) * SECOND,
+		.last = last * SECOND,
+	};
 }
 
 enum nightly_verdict nightly_waited(const struct nightly_plan *plan, int64_t instant, int64_t now,

@@ -30,9 +30,7 @@ enum nightly_verdict {
 struct nightly_decision {
 	enum nightly_verdict verdict;
 	int64_t instant; /* the newest; of NIGHTLY_NOTHING: none */
-	/* Those before it, which are missed: how many, the first and the last. */
-	size_t missed;
-	int64_t missed_first, missed_last;
+	int64_t before; /* the one before it in (seen, now]: up to there they are missed; INT64_MIN: none */
 };
 
 /* Decide the instants in (seen, now]. open: a job of the schedule has not ended. */
@@ -41,6 +39,13 @@ struct nightly_decision nightly_decide(const struct nightly_plan *plan, int64_t 
 /* What becomes of an instant that waits. NIGHTLY_WAIT: it goes on waiting. */
 enum nightly_verdict nightly_waited(const struct nightly_plan *plan, int64_t instant, int64_t now,
                                     bool open);
+
+/* The instants in (from, until]: how many, the first and the last. */
+struct nightly_some {
+	size_t count;
+	int64_t first, last;
+};
+struct nightly_some nightly_between(const struct nightly_plan *plan, int64_t from, int64_t until);
 
 /* The next instant behind at; INT64_MAX: none. */
 int64_t nightly_next(const struct nightly_plan *plan, int64_t at);

@@ -22,11 +22,9 @@ static void check_cron(const struct schedules_new *s, struct jx_errors *errors)
 static void check_zone(const struct schedules_new *s, struct jx_errors *errors)
 {
 	struct err err;
-	struct zone *zone = zone_load(ZONE_DIR, s->zone, &err);
 
-	if (!zone)
+	if (!zone_named(s->zone, &err))
 		jx_complain(errors, "/zone", "%s", err.text);
-	zone_free(zone);
 }
 
 bool schedules_read(json_t *doc, struct schedules_new *out, struct jx_errors *errors)

@@ -75,10 +75,10 @@ static struct schedules_run outcome(int64_t instant, const char *word, const cha
 	                              .job = job};
 }
 
-/* Keep what became of an instant: a new row, or that of the one that waited. */
-static int keep(struct deciding *d, bool waited, const struct schedules_run *run, struct err *err)
+/* Keep what became of an instant: a new row, or the one that is there. */
+static int keep(struct deciding *d, bool there, const struct schedules_run *run, struct err *err)
 {
-	if (waited)
+	if (there)
 		return schedules_run_settle(d->db, &d->row, run, d->now, err);
 	return schedules_run_add(d->db, &d->row, run, d->now, NULL, err);
 }
@@ -93,7 +93,7 @@ static char *late_text(int64_t late)
 	                 minutes % 60);
 }
 
-static int instant_submit(struct deciding *d, int64_t instant, bool waited, struct err *err)
+static int instant_submit(struct deciding *d, int64_t instant, bool there, struct err *err)
 {
 	SCOPED_STR why = late_text(d->now - instant);
 	struct jx_errors errors = {0};
@@ -106,7 +106,7 @@ static int instant_submit(struct deciding *d, int64_t instant, bool waited, stru
 		(void)jx_errors_to_err(&errors, &complaint);
 		run = job ? outcome(instant, "submitted", why, job)
 		          : outcome(instant, "skipped", complaint.text, 0);
-		rc = keep(d, waited, &run, err);
+		rc = keep(d, there, &run, err);
 	}
 	jx_errors_release(&errors);
 	if (rc == 0 && job) {
@@ -116,28 +116,31 @@ static int instant_submit(struct deciding *d, int64_t instant, bool waited, stru
 	return rc;
 }
 
-static int instant_skip(struct deciding *d, int64_t instant, bool waited, const char *why,
+static int instant_skip(struct deciding *d, int64_t instant, bool there, const char *why,
                         struct err *err)
 {
 	const struct schedules_run run = outcome(instant, "skipped", why, 0);
 
-	return keep(d, waited, &run, err);
+	return keep(d, there, &run, err);
 }
 
 /* The one that waits gives its place to a newer one. */
-static int waiting_replace(struct deciding *d, int64_t instant, struct err *err)
+static int instant_wait(struct deciding *d, int64_t instant, bool there, struct err *err)
 {
 	SCOPED_STR why = xasprintf("waits for job %" PRId64, d->open);
 	const struct schedules_run run = outcome(instant, "waiting", why, 0);
 	int64_t older;
 
-	if (schedules_run_waiting(d->db, d->row.id, &older, err) < 0 ||
-	    (older && instant_skip(d, older, true,
-	                           "the next instant came before the job that it waited"
-	                           " for had ended",
-	                           err) < 0))
+	if (schedules_run_waiting(d->db, d->row.id, &older, err) < 0)
 		return -1;
-	return keep(d, false, &run, err);
+	if (older == instant)
+		return 0;
+	if (older &&
+	    instant_skip(d, older, true,
+	                 "the next instant came before the job that it waited for had ended",
+	                 err) < 0)
+		return -1;
+	return keep(d, there, &run, err);
 }
 
 static int open_cancel(struct deciding *d, struct err *err)
@@ -149,8 +152,8 @@ static int open_cancel(struct deciding *d, struct err *err)
 	return 0;
 }
 
-static int verdict_do(struct deciding *d, enum nightly_verdict verdict, int64_t instant,
-                      bool waited, struct err *err)
+static int verdict_do(struct deciding *d, enum nightly_verdict verdict, int64_t instant, bool there,
+                      struct err *err)
 {
 	SCOPED_STR open = xasprintf("job %" PRId64 " of the instant before has not ended", d->open);
 	SCOPED_STR late = late_text(d->now - instant);
@@ -161,17 +164,17 @@ static int verdict_do(struct deciding *d, enum nightly_verdict verdict, int64_t 
 	case NIGHTLY_CANCEL_AND_SUBMIT:
 		if (open_cancel(d, err) < 0)
 			return -1;
-		return instant_submit(d, instant, waited, err);
+		return instant_submit(d, instant, there, err);
 	case NIGHTLY_SUBMIT:
-		return instant_submit(d, instant, waited, err);
+		return instant_submit(d, instant, there, err);
 	case NIGHTLY_WAIT:
-		return waited ? 0 : waiting_replace(d, instant, err);
+		return instant_wait(d, instant, there, err);
 	case NIGHTLY_SKIP_MISSED:
-		return instant_skip(d, instant, waited, missed, err);
+		return instant_skip(d, instant, there, missed, err);
 	case NIGHTLY_SKIP_WINDOW:
-		return instant_skip(d, instant, waited, "its time window had ended", err);
+		return instant_skip(d, instant, there, "its time window had ended", err);
 	case NIGHTLY_SKIP_OPEN:
-		return instant_skip(d, instant, waited, open, err);
+		return instant_skip(d, instant, there, open, err);
 	case NIGHTLY_NOTHING:
 		break;
 	}
@@ -179,6 +182,31 @@ static int verdict_do(struct deciding *d, enum nightly_verdict verdict, int64_t 
 }
 
 /* ---- One schedule ---- */
+
+/* Instants behind seen and up to until are skipped: a row for those between two that have their rows already, which a
+ * clock that was set may have left there. */
+static int passed_keep(struct db *db, const struct schedules_row *row, int64_t until, int64_t now,
+                       const char *why, struct err *err)
+{
+	int64_t from = row->plan.seen;
+
+	while (from < until) {
+		struct schedules_run run = outcome(0, "skipped", why, 0);
+		struct nightly_some some;
+		int64_t first, last;
+
+		if (schedules_run_next(db, row->id, from, &first, &last, err) < 0)
+			return -1;
+		some = nightly_between(&row->plan, from, first - 1 < until ? first - 1 : until);
+		run.instant = some.last;
+		run.first = some.first;
+		run.count = some.count;
+		if (some.count > 0 && schedules_run_add(db, row, &run, now, NULL, err) < 0)
+			return -1;
+		from = last;
+	}
+	return 0;
+}
 
 /* The clock was ahead and came back: what was decided about the future comes again. */
 static int clock_back(struct deciding *d, struct err *err)
@@ -195,28 +223,6 @@ static int clock_back(struct deciding *d, struct err *err)
 	return schedules_seen_set(d->db, d->row.id, seen, err);
 }
 
-static int missed_keep(struct deciding *d, const struct nightly_decision *n, struct err *err)
-{
-	struct schedules_run run = outcome(
-		n->missed_last, "skipped",
-		n->missed < NIGHTLY_COUNT_MAX
-			? "missed: the farm was not there, or its clock was off"
-			: "missed: the farm was not there, or its clock was off; more than were counted",
-		0);
-	bool made;
-
-	if (n->missed == 0)
-		return 0;
-	run.first = n->missed_first;
-	run.count = n->missed;
-	if (schedules_run_add(d->db, &d->row, &run, d->now, &made, err) < 0)
-		return -1;
-	/* The last of them may have been submitted by a clock that was ahead. */
-	run.instant = n->missed_first;
-	return made || n->missed == 1 ? 0
-	                              : schedules_run_add(d->db, &d->row, &run, d->now, NULL, err);
-}
-
 static int waiting_look(struct deciding *d, struct err *err)
 {
 	int64_t instant;
@@ -229,16 +235,28 @@ static int waiting_look(struct deciding *d, struct err *err)
 	                  true, err);
 }
 
+/* An instant that was skipped when a clock was ahead, and comes again now, is only decided again for the better. */
+static bool stays(enum schedules_there there, enum nightly_verdict verdict)
+{
+	return there == SCHEDULES_FINAL ||
+	       (there == SCHEDULES_SKIPPED &&
+	        (verdict == NIGHTLY_SKIP_MISSED || verdict == NIGHTLY_SKIP_WINDOW ||
+	         verdict == NIGHTLY_SKIP_OPEN));
+}
+
 static int instants_look(struct deciding *d, struct err *err)
 {
 	struct nightly_decision n = nightly_decide(&d->row.plan, d->now, d->open != 0);
-	int there;
+	enum schedules_there there;
 
 	if (n.verdict == NIGHTLY_NOTHING)
 		return 0;
-	there = schedules_run_is(d->db, d->row.id, n.instant, err);
-	if (there < 0 || missed_keep(d, &n, err) < 0 ||
-	    (there == 0 && verdict_do(d, n.verdict, n.instant, false, err) < 0))
+	if (schedules_run_is(d->db, d->row.id, n.instant, &there, err) < 0 ||
+	    passed_keep(d->db, &d->row, n.before, d->now,
+	                "missed: the farm was not there, or its clock was off", err) < 0)
+		return -1;
+	if (!stays(there, n.verdict) &&
+	    verdict_do(d, n.verdict, n.instant, there != SCHEDULES_NONE, err) < 0)
 		return -1;
 	return schedules_seen_set(d->db, d->row.id, n.instant, err);
 }
@@ -351,41 +369,36 @@ int nightly_run_now(struct db *db, const struct world_config *world,
 	return *job ? schedules_run_add(db, row, &run, now_us, NULL, err) : 0;
 }
 
-/* Instants that passed while it was disabled. */
-static int passed_keep(struct db *db, const struct schedules_row *row, int64_t now_us,
-                       struct err *err)
+static int enable(struct db *db, const struct schedules_row *row, int64_t now_us, struct err *err)
 {
 	SCOPED_STR why = xasprintf("disabled: %s", row->disabled);
-	int64_t seen = row->plan.seen / SECOND, last;
+
+	if (now_us <= row->plan.seen)
+		return 0;
+	if (passed_keep(db, row, now_us, now_us, why, err) < 0)
+		return -1;
+	return schedules_seen_set(db, row->id, now_us, err);
+}
+
+static int disable(struct db *db, const struct schedules_row *row, const char *reason,
+                   int64_t now_us, struct err *err)
+{
+	SCOPED_STR why = xasprintf("disabled: %s", reason);
 	struct schedules_run run = outcome(0, "skipped", why, 0);
 
-	last = cron_last(&row->plan.cron, row->zone, seen, now_us / SECOND);
-	if (last == INT64_MIN)
-		return 0;
-	run.instant = last * SECOND;
-	run.first = cron_next(&row->plan.cron, row->zone, seen) * SECOND;
-	run.count = cron_count(&row->plan.cron, row->zone, seen, last, NIGHTLY_COUNT_MAX);
-	if (schedules_run_add(db, row, &run, now_us, NULL, err) < 0)
+	if (schedules_run_waiting(db, row->id, &run.instant, err) < 0)
 		return -1;
-	return schedules_seen_set(db, row->id, run.instant, err);
+	return run.instant ? schedules_run_settle(db, row, &run, now_us, err) : 0;
 }
 
 int nightly_disable(struct db *db, const struct schedules_row *row, const char *reason,
                     int64_t now_us, struct err *err)
 {
-	SCOPED_STR why = xasprintf("disabled: %s", reason ? reason : "");
-	int64_t waiting;
+	int rc = 0;
 
-	if (!reason && row->disabled && passed_keep(db, row, now_us, err) < 0)
-		return -1;
-	if (reason) {
-		struct schedules_run run = outcome(0, "skipped", why, 0);
-
-		if (schedules_run_waiting(db, row->id, &waiting, err) < 0)
-			return -1;
-		run.instant = waiting;
-		if (waiting && schedules_run_settle(db, row, &run, now_us, err) < 0)
-			return -1;
-	}
-	return schedules_disabled_set(db, row->id, reason, err);
+	if (reason)
+		rc = disable(db, row, reason, now_us, err);
+	else if (row->disabled)
+		rc = enable(db, row, now_us, err);
+	return rc < 0 ? -1 : schedules_disabled_set(db, row->id, reason, err);
 }

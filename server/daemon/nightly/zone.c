@@ -7,6 +7,7 @@
 #include "server/daemon/nightly/civil.h"
 #include "server/daemon/nightly/tzrule.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -193,6 +194,37 @@ void zone_free(struct zone *zone)
 		return;
 	free(zone->edges);
 	free(zone);
+}
+
+/* ---- Kept ones ---- */
+
+static struct kept {
+	char *name;
+	struct zone *zone;
+	struct kept *next;
+} * kept; /* only grows: there are some six hundred names */
+static pthread_mutex_t kept_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+const struct zone *zone_named(const char *name, struct err *err)
+{
+	struct zone *zone = NULL;
+	struct kept *k;
+
+	(void)pthread_mutex_lock(&kept_mutex);
+	for (k = kept; k && !zone; k = k->next)
+		if (strcmp(k->name, name) == 0)
+			zone = k->zone;
+	if (!zone)
+		zone = zone_load(ZONE_DIR, name, err);
+	else
+		name = NULL; /* it is there already */
+	if (zone && name) {
+		k = xcalloc(1, sizeof(*k));
+		*k = (struct kept){.name = xstrdup(name), .zone = zone, .next = kept};
+		kept = k;
+	}
+	(void)pthread_mutex_unlock(&kept_mutex);
+	return zone;
 }
 
 /* ---- Looking ---- */

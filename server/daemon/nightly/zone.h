@@ -16,6 +16,10 @@ struct zone; /* opaque; not changed after it was made: threads may share it */
 struct zone *zone_load(const char *dir, const char *name, struct err *err);
 void zone_free(struct zone *zone); /* zone may be NULL */
 
+/* The zone of that name below ZONE_DIR, read once and kept: an update of tzdata is seen by the next process. Shared, not the
+ * caller's. NULL with *err as above. Any thread. */
+const struct zone *zone_named(const char *name, struct err *err);
+
 /* The same from the bytes of a file. */
 struct zone *zone_parse(const void *data, size_t len, struct err *err);
 

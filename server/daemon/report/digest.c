@@ -17,7 +17,6 @@
 
 #define SECOND        INT64_C(1000000)
 #define DAY_US        (86400 * SECOND)
-#define REACH         (7 * DAY_US) /* what is older was there before mail was configured */
 #define SKIPPED_LINES 8
 #define JOBS_MAX      8 /* whose evidence is read; of more, the newest */
 
@@ -118,6 +117,10 @@ char *digest_text(struct page *page, const json_t *digest, const struct report_s
 
 	skipped_lines(&skipped, json_object_get(digest, "skipped"));
 	rest.lines = style->lines - skipped.lines - 2;
+	if (field_int(digest, "more") > 0)
+		page_line(&skipped,
+		          "%lld older jobs ended since the last mail; see the page of schedules",
+		          (long long)field_int(digest, "more"));
 	if (json_array_size(jobs) == 1) {
 		report_text(page, json_array_get(jobs, 0), &rest);
 		page_line(page, "%s", "");
@@ -150,8 +153,9 @@ static int facts_read(struct db *db, struct making *m, struct err *err)
 	size_t count = json_array_size(jobs), i;
 	json_t *list = json_array();
 
-	m->digest = json_pack("{s:o, s:O}", "jobs", list, "skipped",
-	                      json_object_get(m->rows, "skipped"));
+	m->digest = json_pack("{s:o, s:O, s:I}", "jobs", list, "skipped",
+	                      json_object_get(m->rows, "skipped"), "more",
+	                      (json_int_t)(count > JOBS_MAX ? count - JOBS_MAX : 0));
 	json_array_foreach(jobs, i, one)
 	{
 		json_t *facts;
@@ -257,7 +261,7 @@ static int look(struct db *db, struct making *m, bool *first, struct err *err)
 		return -1;
 	if (m->instant == 0)
 		return 0;
-	m->rows = outbox_digest(db, m->now - REACH, err);
+	m->rows = outbox_digest(db, err);
 	return m->rows ? facts_read(db, m, err) : -1;
 }
 
@@ -265,6 +269,8 @@ static int first_write(struct db *db, void *arg, struct err *err)
 {
 	const struct making *m = arg;
 
+	if (outbox_begin(db, err) < 0)
+		return -1;
 	return meta_int_set(db, "digest_seen", m->now, err);
 }
 

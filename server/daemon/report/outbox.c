@@ -14,7 +14,7 @@
 
 #define BATCH  20
 #define CURSOR "hooks_cursor"
-#define STEP   10000 /* events without news behind which the cursor is moved all the same */
+#define STEP   200 /* events without news behind which the cursor is moved all the same */
 
 struct taking {
 	const struct hooks *hooks;

@@ -16,7 +16,6 @@
 struct report {
 	struct report_config config;
 	struct smtp *smtp; /* owned; NULL: no mail */
-	struct zone *zone; /* owned */
 	struct facts_source source;
 	struct digest_config digest;
 	struct hooks hooks;
@@ -32,14 +31,15 @@ static int mail_read(struct report *r, struct err *err)
 	                                 .from = c->mail_from,
 	                                 .to = c->mail_to};
 
-	r->zone = zone_load(ZONE_DIR, c->mail_zone, err);
-	if (!r->zone)
+	const struct zone *zone = zone_named(c->mail_zone, err);
+
+	if (!zone)
 		return err_context(err, "mail_zone %s", c->mail_zone);
 	r->digest = (struct digest_config){
 		.source = r->source,
 		.style = {.from = c->mail_from, .url = c->public_url, .lines = PAGE_LINES},
 		.to = c->mail_to,
-		.at = {.zone = r->zone},
+		.at = {.zone = zone},
 	};
 	if (cron_parse(c->mail_at, &r->digest.at.cron, err) < 0)
 		return err_context(err, "mail_at '%s'", c->mail_at);
@@ -85,7 +85,6 @@ void report_close(struct report *r)
 	courier_close(r->mails);
 	courier_close(r->posts);
 	smtp_free(r->smtp);
-	zone_free(r->zone);
 	hooks_release(&r->hooks);
 	free(r);
 	curl_global_cleanup();

@@ -30,14 +30,14 @@ json_t *outbox_ended(struct db *db, int64_t after, int64_t limit, int64_t *last,
 	return rc < 0 ? NULL : take_json(&list);
 }
 
-static int jobs_read(struct db *db, int64_t since_us, json_t *jobs, struct err *err)
+static int jobs_read(struct db *db, json_t *jobs, struct err *err)
 {
 	sqlite3_stmt *s = db_query(
 		db,
 		"SELECT r.id, s.name, r.job FROM schedule_run r JOIN schedule s ON s.id = r.schedule"
 		" JOIN job j ON j.id = r.job WHERE r.digest IS NULL AND s.report = 1 AND"
-		" j.state IN ('done', 'cancelled') AND j.ended > ?1 ORDER BY r.job",
-		"i", since_us);
+		" j.state IN ('done', 'cancelled') ORDER BY r.job",
+		"");
 	int rc;
 
 	while ((rc = db_step(db, s, err)) == 1)
@@ -48,14 +48,14 @@ static int jobs_read(struct db *db, int64_t since_us, json_t *jobs, struct err *
 	return rc;
 }
 
-static int skipped_read(struct db *db, int64_t since_us, json_t *skipped, struct err *err)
+static int skipped_read(struct db *db, json_t *skipped, struct err *err)
 {
 	sqlite3_stmt *s = db_query(
 		db,
 		"SELECT r.id, s.name, r.instant, r.count, r.why FROM schedule_run r JOIN schedule s"
 		" ON s.id = r.schedule WHERE r.digest IS NULL AND s.report = 1 AND r.outcome ="
-		" 'skipped' AND r.decided > ?1 ORDER BY r.id",
-		"i", since_us);
+		" 'skipped' ORDER BY r.id",
+		"");
 	int rc;
 
 	while ((rc = db_step(db, s, err)) == 1)
@@ -67,12 +67,12 @@ static int skipped_read(struct db *db, int64_t since_us, json_t *skipped, struct
 	return rc;
 }
 
-json_t *outbox_digest(struct db *db, int64_t since_us, struct err *err)
+json_t *outbox_digest(struct db *db, struct err *err)
 {
 	SCOPED_JSON out = json_pack("{s:[], s:[]}", "jobs", "skipped");
 
-	if (jobs_read(db, since_us, json_object_get(out, "jobs"), err) < 0 ||
-	    skipped_read(db, since_us, json_object_get(out, "skipped"), err) < 0)
+	if (jobs_read(db, json_object_get(out, "jobs"), err) < 0 ||
+	    skipped_read(db, json_object_get(out, "skipped"), err) < 0)
 		return NULL;
 	return take_json(&out);
 }
@@ -84,4 +84,13 @@ int outbox_told(struct db *db, int64_t row, const char *message_id, struct err *
 		"UPDATE schedule_run SET digest = (SELECT id FROM delivery WHERE message_id ="
 		" ?2) WHERE id = ?1 AND digest IS NULL",
 		"is", row, message_id);
+}
+
+int outbox_begin(struct db *db, struct err *err)
+{
+	return db_exec(
+		db, err, NULL,
+		"UPDATE schedule_run SET digest = 0 WHERE digest IS NULL AND (job IS NULL OR job"
+		" IN (SELECT id FROM job WHERE state IN ('done', 'cancelled')))",
+		"");
 }

@@ -59,7 +59,6 @@ void schedules_row_release(struct schedules_row *row)
 	free(row->name);
 	free(row->disabled);
 	json_decref(row->job);
-	zone_free(row->zone);
 	memset(row, 0, sizeof(*row));
 }
 
@@ -75,7 +74,7 @@ static int row_read(sqlite3_stmt *s, struct schedules_row *row, struct err *err)
 	row->plan.window = db_int(s, 5) * SECOND_US;
 	row->plan.catch_up = strcmp(db_text(s, 7), "once") == 0;
 	(void)nightly_overlap_parse(db_text(s, 6), &row->plan.overlap);
-	row->zone = zone_load(ZONE_DIR, db_text(s, 3), err);
+	row->zone = zone_named(db_text(s, 3), err);
 	row->plan.zone = row->zone;
 	if (row->zone && cron_parse(db_text(s, 2), &row->plan.cron, err) == 0)
 		return 0;
@@ -155,13 +154,34 @@ int schedules_run_add(struct db *db, const struct schedules_row *schedule,
 	return added ? run_event(db, schedule, run, now_us, err) : 0;
 }
 
-int schedules_run_is(struct db *db, int64_t schedule, int64_t instant, struct err *err)
+int schedules_run_next(struct db *db, int64_t schedule, int64_t after, int64_t *first,
+                       int64_t *last, struct err *err)
 {
-	return db_step(db,
-	               db_query(db,
-	                        "SELECT 1 FROM schedule_run WHERE schedule = ?1 AND instant = ?2",
-	                        "ii", schedule, instant),
-	               err);
+	sqlite3_stmt *s = db_query(db,
+	                           "SELECT first, instant FROM schedule_run WHERE schedule = ?1 AND"
+	                           " instant > ?2 ORDER BY instant LIMIT 1",
+	                           "ii", schedule, after);
+	int rc = db_step(db, s, err);
+
+	*first = rc == 1 ? db_int(s, 0) : INT64_MAX;
+	*last = rc == 1 ? db_int(s, 1) : INT64_MAX;
+	return rc < 0 ? -1 : 0;
+}
+
+int schedules_run_is(struct db *db, int64_t schedule, int64_t instant, enum schedules_there *there,
+                     struct err *err)
+{
+	sqlite3_stmt *s =
+		db_query(db,
+	                 "SELECT outcome = 'skipped' AND count = 1 FROM schedule_run WHERE"
+	                 " schedule = ?1 AND instant = ?2",
+	                 "ii", schedule, instant);
+	int rc = db_step(db, s, err);
+
+	*there = SCHEDULES_NONE;
+	if (rc == 1)
+		*there = db_int(s, 0) ? SCHEDULES_SKIPPED : SCHEDULES_FINAL;
+	return rc < 0 ? -1 : 0;
 }
 
 int schedules_run_waiting(struct db *db, int64_t schedule, int64_t *instant, struct err *err)
@@ -183,7 +203,8 @@ int schedules_run_settle(struct db *db, const struct schedules_row *schedule,
 	const int64_t *job = run->job ? &run->job : NULL;
 
 	if (db_exec(db, err, NULL,
-	            "UPDATE schedule_run SET outcome = ?3, why = ?4, job = ?5, decided = ?6"
+	            "UPDATE schedule_run SET outcome = ?3, why = ?4, job = ?5, decided = ?6,"
+	            " digest = NULL"
 	            " WHERE schedule = ?1 AND instant = ?2",
 	            "iissIi", schedule->id, run->instant, run->outcome, run->why, job, now_us) < 0)
 		return -1;
@@ -203,7 +224,7 @@ int schedules_runs_take_back(struct db *db, int64_t schedule, int64_t now_us, in
 	*first = db_int(s, 0);
 	return db_exec(db, err, NULL,
 	               "DELETE FROM schedule_run WHERE schedule = ?1 AND instant > ?2 AND outcome ="
-	               " 'skipped'",
+	               " 'skipped' AND (count > 1 OR why LIKE 'missed:%')",
 	               "ii", schedule, now_us);
 }
 
@@ -211,9 +232,9 @@ int schedules_job_open(struct db *db, int64_t schedule, int64_t before, int64_t 
                        struct err *err)
 {
 	sqlite3_stmt *s = db_query(db,
-	                           "SELECT j.id FROM job j JOIN schedule_run r ON r.job = j.id"
-	                           " WHERE r.schedule = ?1 AND j.id < ?2 AND j.state IN"
-	                           " ('queued', 'running') ORDER BY j.id DESC LIMIT 1",
+	                           "SELECT j.id FROM job j WHERE j.state IN ('queued', 'running')"
+	                           " AND j.id < ?2 AND EXISTS (SELECT 1 FROM schedule_run r WHERE"
+	                           " r.job = j.id AND r.schedule = ?1) ORDER BY j.id DESC LIMIT 1",
 	                           "ii", schedule, before);
 	int rc = db_step(db, s, err);
 

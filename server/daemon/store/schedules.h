@@ -29,7 +29,7 @@ struct schedules_row {
 	char *name; /* owned, as the next two */
 	char *disabled;
 	json_t *job;
-	struct zone *zone; /* owned */
+	const struct zone *zone;
 	struct nightly_plan plan;
 	bool report;
 };
@@ -59,18 +59,24 @@ struct schedules_run {
 int schedules_run_add(struct db *db, const struct schedules_row *schedule,
                       const struct schedules_run *run, int64_t now_us, bool *made, struct err *err);
 
-/* Is there a row for the instant? 1, 0, -1. */
-int schedules_run_is(struct db *db, int64_t schedule, int64_t instant, struct err *err);
+/* The first row that stands for instants behind after: from first to last. INT64_MAX, both: none. */
+int schedules_run_next(struct db *db, int64_t schedule, int64_t after, int64_t *first,
+                       int64_t *last, struct err *err);
+
+/* Is there a row for the instant: none, one that is final, or one that was skipped and may be decided again? */
+enum schedules_there { SCHEDULES_NONE, SCHEDULES_FINAL, SCHEDULES_SKIPPED };
+int schedules_run_is(struct db *db, int64_t schedule, int64_t instant, enum schedules_there *there,
+                     struct err *err);
 
 /* The instant that waits; 0: none. */
 int schedules_run_waiting(struct db *db, int64_t schedule, int64_t *instant, struct err *err);
 
-/* It waits no more. */
+/* What became of it is another thing now: it waits no more, or its instant came again. */
 int schedules_run_settle(struct db *db, const struct schedules_row *schedule,
                          const struct schedules_run *run, int64_t now_us, struct err *err);
 
-/* Take back what a clock that was ahead has skipped: rows of instants behind now. *first is the first instant of
- * them, or INT64_MAX. */
+/* The clock is behind instants that are decided: rows of missed ones behind now go, other skipped ones stay until their
+ * instant comes again. *first is the first instant of them all, or INT64_MAX. */
 int schedules_runs_take_back(struct db *db, int64_t schedule, int64_t now_us, int64_t *first,
                              struct err *err);
 

@@ -60,7 +60,7 @@ static const char *const migrations[] = {
 	"(schedule, instant)) STRICT;"
 	"CREATE UNIQUE INDEX schedule_run_job ON schedule_run (job) WHERE job IS NOT "
 	"NULL;"
-	"CREATE INDEX schedule_run_waiting ON schedule_run (schedule) WHERE outcome = "
+	"CREATE INDEX schedule_run_waiting ON schedule_run (schedule, instant) WHERE outcome = "
 	"'waiting';"
 	"CREATE INDEX schedule_run_digest ON schedule_run (id) WHERE digest IS NULL;"
 	"CREATE TABLE delivery (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT "

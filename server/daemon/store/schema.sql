@@ -254,7 +254,7 @@ CREATE TABLE schedule_run (
 	UNIQUE (schedule, instant)
 ) STRICT;
 CREATE UNIQUE INDEX schedule_run_job ON schedule_run (job) WHERE job IS NOT NULL;
-CREATE INDEX schedule_run_waiting ON schedule_run (schedule) WHERE outcome = 'waiting';
+CREATE INDEX schedule_run_waiting ON schedule_run (schedule, instant) WHERE outcome = 'waiting';
 CREATE INDEX schedule_run_digest ON schedule_run (id) WHERE digest IS NULL;
 
 -- What goes out: a mail, or a POST to a webhook. The bytes are made once.

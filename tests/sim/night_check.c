@@ -1,0 +1,216 @@
+/* What must be true when a year is over: each instant has its outcome, once; each job its schedule and its mail. */
+#include "tests/sim/night.h"
+
+#include "common/err.h"
+#include "common/scoped.h"
+#include "common/timeus.h"
+#include "server/daemon/nightly/zone.h"
+#include "server/daemon/store/schedules.h"
+#include "server/daemon/suite.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The one number that sql (a literal) asks for. */
+static int64_t number(struct night *n, struct db *db, const char *sql)
+{
+	struct err err;
+	sqlite3_stmt *s = db_query(db, sql, "");
+
+	if (db_step(db, s, &err) != 1)
+		night_die(n, "%s: %s", sql, err.text);
+	return db_int(s, 0);
+}
+
+static void expect(struct night *n, struct db *db, const char *what, const char *sql,
+                   int64_t wanted)
+{
+	int64_t got = number(n, db, sql);
+
+	if (got != wanted)
+		night_die(n, "%s: %" PRId64 " where %" PRId64 " should be", what, got, wanted);
+}
+
+/* ---- Instants ---- */
+
+static bool quiet(const struct night *n, int64_t instant)
+{
+	for (size_t i = 0; i < n->spans_count; i++)
+		if (n->spans[i].from < instant + 3 * HOUR && n->spans[i].to > instant - 3 * HOUR)
+			return false;
+	return true;
+}
+
+/* How the rows of the schedule cover the instant. */
+struct covered {
+	int64_t rows, submitted, skipped;
+	bool open; /* it was skipped because a job was open */
+	int64_t decided;
+	bool early; /* a clock that was ahead has run it, and what is run is run */
+};
+
+static struct covered cover(struct night *n, struct db *db, int64_t schedule, int64_t instant)
+{
+	sqlite3_stmt *s =
+		db_query(db,
+	                 "SELECT outcome, why, decided, job FROM schedule_run WHERE schedule = ?1"
+	                 " AND first <= ?2 AND instant >= ?2 AND why <> 'by hand'",
+	                 "ii", schedule, instant);
+	struct covered c = {0};
+	struct err err;
+
+	while (db_step(db, s, &err) == 1) {
+		const char *outcome = db_text(s, 0), *why = db_text(s, 1);
+
+		c.rows++;
+		c.submitted += strcmp(outcome, "submitted") == 0;
+		c.skipped += strcmp(outcome, "skipped") == 0;
+		c.open |= strstr(why, "has not ended") || strstr(why, "next instant came") ||
+		          strstr(why, "time window");
+		c.decided = db_int(s, 2);
+		c.early |= db_int(s, 3) && n->jobs[db_int(s, 3)].start < instant - MINUTE;
+		if (strcmp(outcome, "waiting") == 0 && instant < n->now - 2 * DAY)
+			night_die(n, "an instant waits for ever");
+		if (strcmp(outcome, "skipped") == 0 && *why == '\0')
+			night_die(n, "an instant is skipped and nobody says why");
+	}
+	return c;
+}
+
+static bool job_was_open(struct night *n, struct db *db, int64_t schedule, int64_t at)
+{
+	sqlite3_stmt *s =
+		db_query(db, "SELECT job FROM schedule_run WHERE schedule = ?1 AND job IS NOT NULL",
+	                 "i", schedule);
+	bool open = false;
+	struct err err;
+
+	while (db_step(db, s, &err) == 1) {
+		const struct night_job *job = &n->jobs[db_int(s, 0)];
+
+		open |= job->start <= at && (job->end == 0 || job->end >= at);
+	}
+	return open;
+}
+
+static void instant_check(struct night *n, struct db *db, const struct schedules_row *row,
+                          int64_t instant)
+{
+	struct covered c = cover(n, db, row->id, instant);
+	char when[32];
+
+	time_format(instant, when);
+	if (c.rows == 0)
+		night_die(n, "%s: the instant %s is forgotten", row->name, when);
+	if (c.submitted > 1 || (c.submitted == 0 && c.rows > 1))
+		night_die(n, "%s: the instant %s has %" PRId64 " rows", row->name, when, c.rows);
+	if (!quiet(n, instant) || n->end - instant < DAY)
+		return;
+	/* A night on which nothing was wrong is no night to skip. */
+	if (c.submitted == 0 && !(c.open && job_was_open(n, db, row->id, instant)))
+		night_die(n, "%s: the instant %s was skipped on a good night", row->name, when);
+	if (c.submitted && !c.early && c.decided - instant > MINUTE &&
+	    !job_was_open(n, db, row->id, instant))
+		night_die(n, "%s: the instant %s was late on a good night", row->name, when);
+}
+
+static void instants_check(struct night *n, struct db *db, const char *name)
+{
+	struct schedules_row row;
+	size_t count = 0;
+	struct err err;
+
+	if (schedules_load(db, 0, name, &row, &err) < 0)
+		night_die(n, "%s", err.text);
+	for (int64_t at = nightly_next(&row.plan, n->begin); at <= row.plan.seen && at <= n->now;
+	     at = nightly_next(&row.plan, at), count++)
+		instant_check(n, db, &row, at);
+	if (nightly_next(&row.plan, row.plan.seen) <= n->now)
+		night_die(n, "%s: not all is decided", name);
+	(void)printf("%-10s %zu instants: %" PRId64 " submitted, %" PRId64 " rows skipped\n", name,
+	             count,
+	             number(n, db, "SELECT count(*) FROM schedule_run WHERE outcome = 'submitted'"),
+	             number(n, db, "SELECT count(*) FROM schedule_run WHERE outcome = 'skipped'"));
+	schedules_row_release(&row);
+}
+
+/* ---- What went out ---- */
+
+static void deliveries_check(struct night *n, struct db *db)
+{
+	sqlite3_stmt *s = db_query(db, "SELECT id, kind, state, tries, doubt FROM delivery", "");
+	struct err err;
+
+	while (db_step(db, s, &err) == 1) {
+		int64_t id = db_int(s, 0);
+		int accepted = n->accepted[id], doubted = n->doubted[id];
+		bool mail = strcmp(db_text(s, 1), "mail") == 0,
+		     sent = strcmp(db_text(s, 2), "sent") == 0;
+
+		/* Without a lost answer, once; a mail with one, twice at most. */
+		if (accepted > 1 + doubted || (mail && accepted > 2))
+			night_die(n, "%s %" PRId64 " went out %d times, %d answers were lost",
+			          db_text(s, 1), id, accepted, doubted);
+		if (sent && accepted == 0)
+			night_die(n, "%s %" PRId64 " is sent, and nobody has it", db_text(s, 1),
+			          id);
+		if (mail && db_int(s, 4) != doubted)
+			night_die(n, "mail %" PRId64 ": doubt is %" PRId64 " and not %d", id,
+			          db_int(s, 4), doubted);
+		if (!sent && !(mail && doubted >= DELIVERY_DOUBT) && db_int(s, 3) < DELIVERY_TRIES)
+			night_die(n, "%s %" PRId64 " is %s after a calm week", db_text(s, 1), id,
+			          db_text(s, 2));
+	}
+}
+
+static void told_check(struct night *n, struct db *db)
+{
+	sqlite3_stmt *s =
+		db_query(db,
+	                 "SELECT r.job, r.digest IS NULL, s.report FROM schedule_run r JOIN"
+	                 " schedule s ON s.id = r.schedule JOIN job j ON j.id = r.job WHERE"
+	                 " j.state = 'done'",
+	                 "");
+	struct err err;
+
+	while (db_step(db, s, &err) == 1) {
+		int64_t job = db_int(s, 0);
+		bool untold = db_int(s, 1) != 0, report = db_int(s, 2) != 0;
+
+		if (untold && report && n->jobs[job].results && n->jobs[job].end < n->now - 2 * DAY)
+			night_die(n, "no digest tells of job %" PRId64, job);
+		if (!untold && !report)
+			night_die(n, "a digest tells of job %" PRId64 ", which nobody asked for",
+			          job);
+	}
+}
+
+void night_check(struct night *n)
+{
+	struct db *db = store_read_begin(n->store);
+
+	for (int i = 0; i < NIGHT_PLANS; i++)
+		instants_check(n, db, night_schedules[i].name);
+	expect(n, db, "jobs without an instant",
+	       "SELECT count(*) FROM job WHERE id NOT IN (SELECT job FROM schedule_run WHERE job IS NOT"
+	       " NULL)",
+	       0);
+	expect(n, db, "two jobs of an instant",
+	       "SELECT count(*) - count(DISTINCT job) FROM schedule_run WHERE job IS NOT NULL", 0);
+	expect(n, db, "ended jobs that no webhook heard of",
+	       "SELECT count(*) FROM job WHERE state IN ('done', 'cancelled')"
+	       " AND ended < (SELECT max(ended) FROM job) AND id NOT IN (SELECT"
+	       " json_extract(message, '$.job.id') FROM delivery WHERE kind = 'hook')",
+	       0);
+	expect(n, db, "jobs that a webhook heard of twice",
+	       "SELECT count(*) - count(DISTINCT json_extract(message, '$.job.id')) FROM delivery"
+	       " WHERE kind = 'hook'",
+	       0);
+	expect(n, db, "two digests a morning",
+	       "SELECT count(*) - count(DISTINCT message_id) FROM delivery WHERE kind = 'mail'", 0);
+	deliveries_check(n, db);
+	told_check(n, db);
+	store_read_end(n->store, db);
+}

@@ -1,0 +1,284 @@
+/* The store's content, jobs that end, and the two carriers. */
+#include "tests/sim/night.h"
+
+#include "common/err.h"
+#include "common/fsio.h"
+#include "common/scoped.h"
+#include "common/xalloc.h"
+#include "server/daemon/nightly/zone.h"
+#include "server/daemon/report/page.h"
+#include "server/daemon/store/schedules.h"
+#include "server/daemon/suite.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void write_do(struct night *n, store_write_fn *fn, void *arg)
+{
+	struct err err;
+
+	if (store_write(n->store, fn, arg, &err) < 0)
+		night_die(n, "store: %s", err.text);
+}
+
+/* ---- The beginning ---- */
+
+static int world_write(struct db *db, void *arg, struct err *err)
+{
+	const struct night *n = arg;
+
+	if (db_exec(db, err, NULL,
+	            "INSERT INTO build (name, arch, description, cmdline, created) VALUES"
+	            " ('base', 'arm', '', '', 0), ('v1', 'arm', '', '', 0)",
+	            "") < 0)
+		return -1;
+	for (int i = 0; i < NIGHT_PLANS; i++) {
+		const struct night_schedule *s = &night_schedules[i];
+		SCOPED_JSON job = json_pack("{s:[s,s], s:{s:[s]}, s:s}", "builds", "base", "v1",
+		                            "boards", "cache", "vivt", "suite", "s");
+		const struct schedules_new fresh = {.name = s->name,
+		                                    .cron = s->cron,
+		                                    .zone = s->zone,
+		                                    .job = job,
+		                                    .window_s = s->window_s,
+		                                    .overlap = s->overlap,
+		                                    .catch_up = s->catch_up,
+		                                    .report = s->report};
+
+		if (schedules_create(db, &fresh, n->now, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static struct suites *suites_make(struct night *n)
+{
+	static const char text[] = "{\"name\":\"s\",\"version\":\"1\",\"tests\":["
+				   "{\"name\":\"one\",\"kind\":\"contract\",\"argv\":[\"true\"]},"
+				   "{\"name\":\"two\",\"kind\":\"contract\",\"argv\":[\"true\"]}]}";
+	SCOPED_STR dir = xasprintf("%s/suites", n->dir);
+	SCOPED_STR path = xasprintf("%s/s.json", dir);
+	struct suites *suites;
+	struct err err;
+
+	if (fs_mkdirs(dir, &err) < 0 || fs_replace_file(path, text, strlen(text), 0600, &err) < 0)
+		night_die(n, "%s", err.text);
+	suites = suites_load(dir, &err);
+	if (!suites)
+		night_die(n, "%s", err.text);
+	return suites;
+}
+
+void night_open(struct night *n)
+{
+	static struct hook hook = {.events = HOOK_JOB_ENDED};
+	struct err err;
+
+	n->store = store_open(n->dir, &err);
+	if (!n->store)
+		night_die(n, "%s", err.text);
+	n->suites = suites_make(n);
+	write_do(n, world_write, n);
+	night_board(n, true);
+	hook.name = xstrdup("ci");
+	n->hooks = (struct hooks){.list = &hook, .count = 1};
+	n->zone = zone_named("Europe/Berlin", &err);
+	n->to = json_pack("[s]", "list@example.org");
+	n->digest = (struct digest_config){
+		.source = {.suites = n->suites, .state_dir = n->dir},
+		.style = {.from = "farm@example.org", .lines = PAGE_LINES},
+		.to = n->to,
+		.at = {.zone = n->zone},
+	};
+	if (!n->digest.at.zone || cron_parse("0 7 * * *", &n->digest.at.cron, &err) < 0)
+		night_die(n, "%s", err.text);
+	night_carriers(n);
+}
+
+void night_reopen(struct night *n)
+{
+	struct err err;
+
+	store_close(n->store);
+	n->store = store_open(n->dir, &err);
+	if (!n->store)
+		night_die(n, "%s", err.text);
+	n->mails.store = n->posts.store = n->store;
+}
+
+void night_close(struct night *n)
+{
+	static const char *const names[] = {"cohort.db", "cohort.db-wal", "cohort.db-shm", "lock",
+	                                    "suites/s.json"};
+	SCOPED_STR suites = xasprintf("%s/suites", n->dir);
+
+	store_close(n->store);
+	suites_free(n->suites);
+	free(n->hooks.list[0].name);
+	json_decref(n->to);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		SCOPED_STR path = xasprintf("%s/%s", n->dir, names[i]);
+
+		(void)unlink(path);
+	}
+	(void)rmdir(suites);
+	(void)rmdir(n->dir);
+}
+
+static int board_write(struct db *db, void *arg, struct err *err)
+{
+	const bool *there = arg;
+
+	if (!*there)
+		return db_exec(db, err, NULL, "DELETE FROM board", "");
+	return db_exec(
+		db, err, NULL,
+		"INSERT INTO board (name, kind, cache, arch, origin, document, updated) VALUES"
+		" ('b', 'physical', 'vivt', 'armel', 'api', '{\"boot\":{\"method\":\"none\"}}', 0)"
+		" ON CONFLICT (name) DO NOTHING",
+		"");
+}
+
+void night_board(struct night *n, bool there)
+{
+	write_do(n, board_write, &there);
+}
+
+/* ---- Jobs ---- */
+
+void night_jobs_look(struct night *n, void (*started)(struct night *n, int64_t job))
+{
+	struct db *db = store_read_begin(n->store);
+	struct err err;
+	sqlite3_stmt *s =
+		db_query(db, "SELECT id FROM job WHERE id > ?1 ORDER BY id", "i", n->last_job);
+
+	while (db_step(db, s, &err) == 1) {
+		int64_t job = db_int(s, 0);
+
+		if (job != n->last_job + 1 || job >= JOBS_MAX)
+			night_die(n, "job %" PRId64 " after %" PRId64, job, n->last_job);
+		n->last_job = job;
+		n->jobs[job].start = n->now;
+		started(n, job);
+	}
+	store_read_end(n->store, db);
+}
+
+struct ending {
+	struct night *n;
+	int64_t job;
+	bool results, ended;
+};
+
+static int end_write(struct db *db, void *arg, struct err *err)
+{
+	struct ending *e = arg;
+	int64_t now = night_clock(), changed;
+
+	if (db_exec(db, err, &changed,
+	            "UPDATE job SET state = 'done', ended = ?2 WHERE id = ?1 AND state = 'queued'",
+	            "ii", e->job, now) < 0)
+		return -1;
+	e->ended = changed > 0;
+	if (!e->ended) /* cancelled meanwhile */
+		return 0;
+	if (e->results &&
+	    db_exec(db, err, NULL,
+	            "INSERT INTO result (run, attempt, test_id, test, rep, test_kind, verdict, time)"
+	            " SELECT r.id, 1, t.id, t.name, 1, 'contract', CASE WHEN (r.id * 7 + t.id) % 5 = 0"
+	            " THEN 'fail' ELSE 'pass' END, ?2 FROM run r, (SELECT 1 AS id, 'one' AS name UNION"
+	            " SELECT 2, 'two') t WHERE r.job = ?1",
+	            "ii", e->job, now) < 0)
+		return -1;
+	if (db_exec(db, err, NULL,
+	            "UPDATE run SET state = ?3, attempt = 1, board = 'b', arrived = CASE ?3 WHEN 'done'"
+	            " THEN planned ELSE 0 END, started = ?2, ended = ?2 WHERE job = ?1",
+	            "iis", e->job, now, e->results ? "done" : "failed") < 0)
+		return -1;
+	return db_event(db, now, "job", e->job, 0, NULL,
+	                json_pack("{s:s, s:i, s:i}", "state", "done", "planned", 4, "arrived", 4),
+	                err);
+}
+
+void night_job_end(struct night *n, int64_t job)
+{
+	struct ending e = {.n = n, .job = job, .results = night_chance(n, 970)};
+
+	write_do(n, end_write, &e);
+	if (n->jobs[job].end == 0)
+		n->jobs[job].end = n->now;
+	n->jobs[job].results = e.ended && e.results;
+}
+
+/* ---- Carriers ---- */
+
+static void taken(struct night *n, const struct delivery *d)
+{
+	if (d->id >= OUT_MAX || n->accepted[d->id] == UINT8_MAX)
+		night_die(n, "delivery %" PRId64 " is taken too often", d->id);
+	n->accepted[d->id]++;
+}
+
+/* What is not for DELIVERY_EV_START to be: nothing is written, as if cohortd had died there. */
+static enum delivery_event death(struct night *n)
+{
+	n->died = true;
+	return DELIVERY_EV_START;
+}
+
+static enum delivery_event mail_send(void *self, struct carrier_call *call)
+{
+	struct night *n = self;
+	const struct delivery *d = call->delivery;
+	uint64_t dice = night_random(n, 100);
+
+	if (dice < 3)
+		return death(n);
+	if (!n->mail_works)
+		return DELIVERY_EV_TROUBLE;
+	if (call->hand(call->arg) < 0)
+		night_die(n, "delivery %" PRId64 " cannot be handed over", d->id);
+	n->doubted[d->id] = (unsigned char)(n->doubted[d->id] + (dice < 9));
+	if (dice < 5)
+		return death(n); /* before the server had it */
+	if (dice >= 9 && dice < 12)
+		return DELIVERY_EV_TROUBLE; /* it answered 451 */
+	taken(n, d);
+	n->mails_taken++;
+	if (dice < 7)
+		return death(n); /* it answered, and nobody heard */
+	return dice < 9 ? DELIVERY_EV_LOST : DELIVERY_EV_SENT;
+}
+
+static enum delivery_event hook_send(void *self, struct carrier_call *call)
+{
+	struct night *n = self;
+	const struct delivery *d = call->delivery;
+	uint64_t dice = night_random(n, 100);
+
+	if (dice < 2)
+		return death(n);
+	if (!n->hook_works || dice < 6)
+		return DELIVERY_EV_TROUBLE;
+	taken(n, d);
+	n->posts_taken++;
+	n->doubted[d->id] = (unsigned char)(n->doubted[d->id] + (dice < 8));
+	return dice < 8 ? death(n) : DELIVERY_EV_SENT;
+}
+
+void night_carriers(struct night *n)
+{
+	n->mail = (struct carrier){.send = mail_send, .self = n};
+	n->hook = (struct carrier){.send = hook_send, .self = n};
+	n->mails = (struct courier_step){.store = n->store,
+	                                 .kind = "mail",
+	                                 .carrier = &n->mail,
+	                                 .clock = night_clock,
+	                                 .stop = &n->stop};
+	n->posts = n->mails;
+	n->posts.kind = "hook";
+	n->posts.carrier = &n->hook;
+}
