@@ -112,6 +112,7 @@ void lane_add_result(struct lane *lane, const struct compare_result *r)
 
 /* --- measured numbers --- */
 
+/* NULL when the lane has no room for one more. */
 static struct lane_value *value_of(struct lane *lane, const struct lane_value *like)
 {
 	struct lane_value *v;
@@ -122,6 +123,8 @@ static struct lane_value *value_of(struct lane *lane, const struct lane_value *l
 		    v->unit == like->unit)
 			return v;
 	}
+	if (lane->values_count == LANE_VALUES_MAX)
+		return NULL;
 	lane->values = xrealloc(lane->values, (lane->values_count + 1) * sizeof(*lane->values));
 	v = &lane->values[lane->values_count++];
 	*v = *like;
@@ -146,7 +149,7 @@ void lane_add_value(struct lane *lane, const struct lane_value *value)
 	const struct samples *from = &value->samples;
 	struct lane_value *to = value_of(lane, value);
 
-	for (size_t g = 0, first = 0; g < from->groups; first = from->ends[g++]) {
+	for (size_t g = 0, first = 0; to && g < from->groups; first = from->ends[g++]) {
 		size_t count = from->ends[g] - first;
 
 		if (to->samples.count + count > SAMPLES_MAX)

@@ -44,6 +44,8 @@ struct lane_value {
 	struct samples samples; /* owned */
 };
 
+#define LANE_VALUES_MAX 1000
+
 struct lane {
 	struct lane_entry *entries; /* owned */
 	size_t count, room;
@@ -56,7 +58,7 @@ void lane_release(struct lane *lane);
 
 void lane_add_result(struct lane *lane, const struct compare_result *result);
 
-/* A run's samples of one number. Values that are not finite or not above 0 are left out, and what goes beyond SAMPLES_MAX
+/* A run's samples of one number, for at most LANE_VALUES_MAX numbers a lane. Values that are not finite or not above 0 are left out, and what goes beyond SAMPLES_MAX
  * values, group by group: the first runs of a lane are as good as the last. */
 void lane_add_value(struct lane *lane, const struct lane_value *value);
 

@@ -3,7 +3,6 @@
 #include "common/scoped.h"
 #include "common/xalloc.h"
 
-#include <gsl/gsl_cdf.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -75,7 +74,7 @@ static double normal_p(double u, double nx, double ny, double ties)
 
 	if (variance <= 0)
 		return 1;
-	return fmin(1, 2 * gsl_cdf_ugaussian_Q(off / sqrt(variance)));
+	return fmin(1, erfc(off / sqrt(2 * variance))); /* both tails of the normal distribution */
 }
 
 double samples_mann_whitney(const double *x, size_t nx, const double *y, size_t ny)
@@ -103,10 +102,9 @@ static int by_size(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-double samples_median(double *values, size_t n)
+/* values are sorted by this. */
+static double median_of(double *values, size_t n)
 {
-	if (n == 0)
-		return 0;
 	qsort(values, n, sizeof(*values), by_size);
 	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
@@ -120,11 +118,11 @@ struct samples_summary samples_summarise(const double *values, size_t n)
 	if (n == 0)
 		return summary;
 	(void)memcpy(room, values, n * sizeof(*room));
-	summary.median = samples_median(room, n);
+	summary.median = median_of(room, n);
 	summary.min = room[0];
 	for (size_t i = 0; i < n; i++)
 		room[i] = fabs(values[i] - summary.median);
-	summary.mad = samples_median(room, n);
+	summary.mad = median_of(room, n);
 	return summary;
 }
 

@@ -1,4 +1,4 @@
-/* samples.h - what measured numbers prove. Pure; the normal distribution by GSL.
+/* samples.h - what measured numbers prove. Pure.
  *
  * Sources: Mann and Whitney 1947 (U; the counts of its exact distribution are the Gaussian binomial coefficients);
  * Efron 1979 (percentile bootstrap), Davison and Hinkley 1997, 3.8 (with groups: first whole groups are drawn, then values
@@ -21,10 +21,8 @@ struct samples {
 #define SAMPLES_EXACT 50
 double samples_mann_whitney(const double *x, size_t nx, const double *y, size_t ny);
 
-/* The middle value; of an even number the mean of the two. values are sorted by this. 0 when there are none. */
-double samples_median(double *values, size_t n);
-
-/* Median and median absolute deviation from it, and the least; values are left alone. */
+/* Median (of an even number the mean of the two in the middle), median absolute deviation from it, and the least; all 0 when
+ * there are none. values are left alone. */
 struct samples_summary {
 	double median, mad, min;
 };

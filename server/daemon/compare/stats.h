@@ -1,4 +1,4 @@
-/* stats.h - what counts prove. Pure; distributions by GSL.
+/* stats.h - what counts prove. Pure.
  *
  * Rates are of bad trials. All p values are two-sided. Sources: Wilson 1927 (score interval without correction for
  * continuity, as Brown, Cai, DasGupta 2001 recommend for small n); Fisher 1935 (sum of all tables that are no

@@ -52,14 +52,12 @@ static void test_mann_whitney(void **state)
 
 static void test_median(void **state)
 {
-	double odd[] = {3, 1, 2}, even[] = {4, 1, 3, 2};
-	static const double some[] = {5, 1, 4, 2, 90};
+	static const double some[] = {5, 1, 4, 2, 90}, even[] = {4, 1, 3, 2};
 	struct samples_summary summary = samples_summarise(some, 5);
 
 	(void)state;
-	close_to(samples_median(odd, 3), 2);
-	close_to(samples_median(even, 4), 2.5);
-	close_to(samples_median(even, 0), 0);
+	close_to(samples_summarise(even, 4).median, 2.5);
+	close_to(samples_summarise(even, 0).median, 0);
 	close_to(summary.median, 4);
 	close_to(summary.mad, 2);
 	close_to(summary.min, 1);
