@@ -25,7 +25,7 @@ test("elements are made in dom.js only", () => {
 });
 
 test("pages have no inline script, style or handler", () => {
-	assert.equal(pages.length, 6);
+	assert.equal(pages.length, 7);
 	for (const [name, source] of pages) {
 		assert.doesNotMatch(source, /<style|\sstyle=|\son[a-z]+=|javascript:/i, name);
 		for (const [, attributes, body] of source.matchAll(/<script([^>]*)>([^<]*)<\/script>/g)) {

@@ -6,7 +6,7 @@ import {fixture} from "./fixture/server.mjs";
 import {SIZES, assertNoSideScroll, launch, openPage} from "./lib/browser.mjs";
 
 const PAGES = {
-	home: "/", job: "/job.html?id=2", hostileJob: "/job.html?id=3", compare: "/compare.html?job=1", study: "/compare.html?builds=20,21,22,23,24", run: "/run.html?id=19", board: "/board.html?name=sheeva-2",
+	schedules: "/schedules.html", home: "/", job: "/job.html?id=2", hostileJob: "/job.html?id=3", compare: "/compare.html?job=1", study: "/compare.html?builds=20,21,22,23,24", run: "/run.html?id=19", board: "/board.html?name=sheeva-2",
 	allSeries: "/series.html", series: "/series.html?name=flush-dcache", hostileSeries: "/series.html?name=lonely",
 	evidence: `/compare.html?job=1#result=${failing().cells[0].result}`, hostileEvidence: `/compare.html?job=1#result=${data.resultHostile.id}`,
 };
@@ -334,5 +334,31 @@ test("series: revisions, patches, builds that failed with their reason, and the 
 		assert.equal(await page.locator("#job-rows tr").count(), 1);
 		await page.locator("#diff-from").selectOption({label: "v1"});
 		await page.locator("#diff", {hasText: "from v1 to v3"}).waitFor();
+	});
+});
+
+test("schedules: the next five instants, what was skipped and why, what went out", async () => {
+	await visit(PAGES.schedules, {}, async (page) => {
+		await page.locator("#content").waitFor();
+		const night = page.getByRole("region", {name: "night-vivt", exact: true});
+		assert.deepEqual(await night.locator("ol li").allInnerTexts(), ["10", "11", "12", "13", "14"].map((day) => `2026-05-${day} 02:30 +0200`));
+		const rows = await night.getByRole("row").allInnerTexts();
+		assert.match(rows[1], /2026-05-09 02:30 \+0200\s+○ waiting\s+–\s+waits for job 2/);
+		assert.match(rows[2], /2026-05-08 02:30 \+0200\s+✓ submitted\s+job 2/);
+		assert.match(rows[3], /– skipped\s+–\s+job 1 of the instant before has not ended/);
+		assert.match(rows[4], /and 3 before it\s+– skipped\s+–\s+missed: the farm was not there/);
+		assert.match(await page.getByRole("region", {name: /^hostile/}).innerText(), /disabled[^]*\\e\[31mred<U\+202E>evil/);
+		const out = await page.locator("#deliveries").getByRole("row").allInnerTexts();
+		assert.match(out[1], /job-ended\s+ci\s+hook\s+○ queued\s+4\s+next try [^]*answered 500/);
+		assert.match(out[2], /failed\s+2 answers lost\s+2[^]*it may have been taken/);
+		assert.match(out[3], /✓ sent\s+1/);
+		server.state.schedules[1].name = "night-vivt";
+		server.state.deliveries[0].state = "sent";
+		server.push("schedule", {schedule: "night-vivt", outcome: "submitted", why: "", count: 1});
+		await page.locator("#deliveries").getByRole("row").nth(1).getByText("sent").waitFor();
+	});
+	await visit("/", {}, async (page) => {
+		await page.getByRole("link", {name: "Schedules"}).click();
+		await page.waitForURL(/schedules\.html$/);
 	});
 });

@@ -6,12 +6,14 @@ export const SYMBOL = {
 	good: "✓", bad: "✗", costs: "▲",
 	queued: "○", done: "■", failed: "!", cancelled: "–",
 	unknown: "?", idle: "○", busy: "▸", unreachable: "✗", disabled: "‖",
+	submitted: "✓", skipped: "–", waiting: "○", sending: "▸", handed: "▸", sent: "✓",
 };
 
 // The colour that a word has; words without one are neutral.
 export const TONE = {
 	pass: "good", fail: "bad", error: "warn", inconclusive: "warn", missing: "warn", incomplete: "warn", running: "busy",
 	good: "good", bad: "bad", costs: "warn", "not-sensitive": "warn",
+	sent: "good", submitted: "good", waiting: "busy", sending: "busy", handed: "busy",
 	failed: "warn", busy: "busy", unreachable: "bad", unknown: "warn", disabled: "warn",
 	fixed: "good", "still-passing": "quiet", regressed: "bad", "still-failing": "bad", flaky: "warn", conflict: "warn",
 	"fixed-then-lost": "bad", new: "busy", gone: "warn", skipped: "quiet", "no-verdict": "quiet", "expected-gap": "quiet", "known-failing": "quiet",

@@ -132,8 +132,7 @@ char *digest_text(struct page *page, const json_t *digest, const struct report_s
 	}
 	page_add(page, &skipped);
 	page_release(&skipped);
-	page_line(page, "-- ");
-	page_line(page, "Cohort " COHORT_VERSION);
+	page_signature(page, "Cohort " COHORT_VERSION);
 	return subject_of(jobs);
 }
 

@@ -198,6 +198,13 @@ void page_command(struct page *page, size_t indent, const char *fmt, ...)
 	put_line(page, in, at, strlen(at));
 }
 
+void page_signature(struct page *page, const char *text)
+{
+	put(page, "-- \n", 4);
+	page->lines++;
+	page_line(page, "%s", text);
+}
+
 void page_add(struct page *page, const struct page *other)
 {
 	if (other->len > 0)

@@ -25,6 +25,9 @@ void page_wrap(struct page *page, size_t indent, size_t lines, const char *fmt, 
 void page_command(struct page *page, size_t indent, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The line "-- " (with its space, as mail programs want it), and one of text. */
+void page_signature(struct page *page, const char *text);
+
 /* Put all of other behind. */
 void page_add(struct page *page, const struct page *other);
 
