@@ -69,7 +69,7 @@ class Export(unittest.TestCase):
         cls.board("qemu", "qemu", "vipt-nonaliasing", says={})
         cls.board("dying", "physical", "vivt", fault={"1": "power-lost"}, says={"*": SAYS})
         cls.api = cls.farm.start()
-        cls.insert_series()
+        cls.add_series()
         cls.api.post("/api/v1/builds", {"name": "base", "arch": "arm", "description": "6.1", "release": "6.1.0", "compiler": "gcc 12"})
         cls.api.post("/api/v1/builds", {"name": "v2", "arch": "arm", "series": "flush", "revision": "v2"})
         cls.job = cls.run_job(builds=["base", "v2"], name="a <job>")
@@ -90,29 +90,32 @@ class Export(unittest.TestCase):
             file.write(b"an agent that nobody runs")
 
     @classmethod
-    def insert_series(cls):
-        """As the farm's own tables have them: two revisions, the second with a cover letter and two patches."""
-        cls.farm.stop()
-        patches = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(2)]
+    def mails(cls, version):
+        """A cover letter and two patches, as b4 sends them."""
+        def mail(n, subject, body):
+            return (f"From 0123456789abcdef0123456789abcdef01234567 Mon Sep 17 00:00:00 2001\nFrom: Ann <a@b>\n"
+                    f"Date: Tue, 2 Feb 2021 10:00:00 +0100\nSubject: [PATCH v{version} {n}/2] {subject}\nMessage-ID: <v{version}-{n}@x>\n\n{body}")
+        cover = f"Why.\n\n---\nbase-commit: {'ab' * 20}\nchange-id: 2026-flush\n-- \n2.39\n\n"
+        patch = "Why.\n---\ndiff --git a/{0} b/{0}\nindex 1..2 100644\n--- a/{0}\n+++ b/{0}\n@@ -1 +1 @@\n-a\n+b{1}\n-- \n2.39\n\n"
+        return mail(0, "flush it", cover) + mail(1, "one", patch.format("x", version)) + mail(2, "two", patch.format("y", version))
+
+    @classmethod
+    def add_series(cls):
+        for version in (1, 2):
+            cls.api.post("/api/v1/series/revisions", {"mbox": cls.mails(version), "series": "flush"})
+        revision = cls.api.get("/api/v1/series/flush/revisions/2")
+        patches = [p["sha256"] for p in revision["patches"]]
         cls.patchset_hash = hashlib.sha256("".join(p + "\n" for p in patches).encode()).hexdigest()
-        store = sqlite3.connect(os.path.join(cls.farm.state, "cohort.db"))
+        assert revision["patchset_hash"] == cls.patchset_hash, revision
+        # Two builds that the farm made of one source, with the first patch only.
+        store = sqlite3.connect(os.path.join(cls.farm.state, "cohort.db"), timeout=30)
         with store:
-            store.execute("INSERT INTO series VALUES (1, 'flush', 'change-id 2026-flush', 'flush', 'a@b', '2026-flush', 1)")
-            for version in (1, 2):
-                store.execute("INSERT INTO revision (id, series, version, label, title, author, message_id, base_commit, patchset_hash, created)"
-                              " VALUES (?, 1, ?, ?, 'flush it', 'a@b', ?, ?, ?, 1)",
-                              (version, version, f"v{version}", f"v{version}-0@x", "ab" * 20, cls.patchset_hash))
-            for n, sha in enumerate(patches, 1):
-                store.execute("INSERT INTO file VALUES (?, 1, 1)", (sha,))
-                store.execute("INSERT INTO patch VALUES (2, ?, 's', 'a@b', ?, ?)", (n, f"v2-{n}@x", sha))
-            # Two builds that the farm made of one source, with the first patch only.
             for flavour in ("v5", "v6"):
                 recipe = json.dumps({"v": 1, "tree": "linux-6.1", "commit": "cd" * 20, "patches": patches[:1], "flavour": flavour})
                 store.execute("INSERT INTO build (name, arch, description, cmdline, created, recipe, revision_id)"
-                              " VALUES (?, 'arm', '', '', 1000000, ?, 2)", (f"made-{flavour}", recipe))
-        cls.one_patch = hashlib.sha256(patches[0].encode() + b"\n").hexdigest()
+                              " SELECT ?, 'arm', '', '', 1000000, ?, id FROM revision WHERE version = 2", (f"made-{flavour}", recipe))
         store.close()
-        cls.api = cls.farm.start()
+        cls.one_patch = hashlib.sha256(patches[0].encode() + b"\n").hexdigest()
 
     @classmethod
     def run_job(cls, **fields):
@@ -268,6 +271,23 @@ class Export(unittest.TestCase):
         self.assertEqual(len(few["tests"]), sum(r["cell"] is None for r in results))
         self.assertEqual(kcidb_v05_03.complaints(few), [])
 
+    def test_known_issues(self):
+        """What people say that they know is known as what the suite says, and ends with it."""
+        want = self.export("kcidb")
+        issue = self.api.post("/api/v1/known-issues", {"suite": "exp", "test": "ba*", "cells": "u=dirty*", "cache": "vivt", "board": "emu",
+                                                       "why": "seen before", "link": "https://lore.kernel.org/r/x@y"})
+        try:
+            doc = self.export("kcidb")
+            self.assertEqual(kcidb_v05_03.complaints(doc), [])
+            known = {(t["misc"]["test"], t["misc"].get("cell"), t["environment"]["misc"]["platform"])
+                     for t in doc["tests"] if t["misc"].get("known") == "seen before"}
+            self.assertEqual(known, {("bad", None, "emu"), ("bad", "u=dirty,k=clean", "emu")})
+            self.assertIn(("seen before", "https://lore.kernel.org/r/x@y"), {(i["comment"], i.get("report_url")) for i in doc["issues"]})
+            self.assertIn("- bad # XFAIL known: seen before\n", self.export("ktap"))
+        finally:
+            self.api.call("DELETE", f"/api/v1/known-issues/{issue['id']}")
+        self.assertEqual(self.export("kcidb"), want)
+
     def test_kcidb_sources(self):
         doc = self.export("kcidb")
         builds = {b["comment"]: b for b in doc["builds"]}
@@ -289,11 +309,12 @@ class Export(unittest.TestCase):
         checks = {c["tool"]: c for c in self.export("b4")}
         emu = checks["cohort/vivt/emulated"]
         self.assertEqual(emu["status"], "fail")
-        self.assertRegex(emu["summary"], r"^v2 against base on emulated vivt: fail, 2 broken, 1 still failing, 2 fixed; \d+ results")
-        self.assertIn("broken:\n  good\n  good c\n", emu["details"])
+        self.assertRegex(emu["summary"], r"^v2 against base on emulated vivt: bad: regresses good .* \(18 results, 2 kernel warnings\)$")
+        self.assertEqual(emu["details"], "regressed:\n  good\n  good c\nstill-failing:\n  warned\nfixed:\n  bad\n  bad a/b [0x1]#2\n  bad u=dirty,k=clean\n")
         self.assertEqual(emu["url"], f"http://127.0.0.1:{self.api.port}/compare.html?job={self.job['id']}")
         self.assertEqual(checks["cohort/vipt-aliasing/emulated"]["status"], "pass")
-        self.assertIn("1 fixed", checks["cohort/vipt-aliasing/emulated"]["summary"])
+        self.assertIn("v2 against base on emulated vipt-aliasing: good: ", checks["cohort/vipt-aliasing/emulated"]["summary"])
+        self.assertIn("fixed:\n  bad\n", checks["cohort/vipt-aliasing/emulated"]["details"])
         self.assertEqual(checks["cohort/vivt/physical"]["status"], "warn")
         self.assertEqual(checks["cohort/vipt-nonaliasing/qemu"]["status"], "warn", "a pass on QEMU proves nothing")
 

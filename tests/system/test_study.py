@@ -17,6 +17,7 @@ import unittest
 
 import builder
 import farm
+import kcidb_v05_03
 
 SEED = int(os.environ.get("COHORT_SEED", str(int(time.time()))))
 FAKE = os.path.join(farm.TOP, "tests/system/fake_board.py")
@@ -134,8 +135,8 @@ class Case(unittest.TestCase):
                 sha256 = hashlib.sha256(data).hexdigest()
                 status, _ = self.api.call("PUT", f"/api/v1/files/{sha256}", data)
                 self.assertIn(status, (200, 201))
-                self.store("INSERT INTO patch (revision, n, subject, author, sha256) VALUES (?, ?, ?, 'A', ?)", revision, n,
-                           f"patch {n}", sha256)
+                self.store("INSERT INTO patch (revision, n, subject, author, sha256, diff_sha256) VALUES (?, ?, ?, 'A', ?, ?)",
+                           revision, n, f"patch {n}", sha256, sha256)
         return series
 
     def flush_series(self):
@@ -173,6 +174,7 @@ class Path(Case):
         self.assertEqual((done["state"], done["complete"], done["arrived"], done["stage"]), ("done", True, 42, None))
         self.check_builds(done)
         self.check_order(done)
+        self.check_exports(done)
 
     def check_builds(self, job):
         """Each kernel is in the store with all that came from the builder, says its recipe, and went to the boards."""
@@ -192,6 +194,25 @@ class Path(Case):
             build = self.api.get(f"/api/v1/builds/{run['build']['id']}")
             self.assertEqual((request["build"]["release"], request["build"]["build_id"]), (build["release"], build["build_id"]))
             self.assertEqual(set(request["build"]["files"]), {"kernel", "initramfs"})
+
+    def check_exports(self, job):
+        """KernelCI hears of the true patches of each column, and b4 of the revision that the mail is of, not of the control."""
+        doc = self.api.get(f"/api/v1/jobs/{job['id']}/export?format=kcidb")
+        self.assertEqual(kcidb_v05_03.complaints(doc), [])
+        tested = {r["id"] for r in job["runs"]}
+        self.assertEqual(len(doc["tests"]), sum(r["run"] in tested for r in self.api.all_results(f"job={job['id']}")), "no step of a build")
+        checkouts = {c["id"]: c for c in doc["checkouts"]}
+        self.assertEqual(len(checkouts), 4, "base, v1, v2 and the control, whatever the flavour")
+        hashes = {b["comment"]: checkouts[b["checkout_id"]]["patchset_hash"] for b in doc["builds"]}
+        for item in job["builds"]:
+            patches = self.api.get(f"/api/v1/builds/{item['id']}")["recipe"]["patches"]
+            want = hashlib.sha256("".join(p + "\n" for p in patches).encode()).hexdigest() if patches else ""
+            self.assertEqual(hashes[item["name"]], want, item)
+        checks = self.api.get(f"/api/v1/jobs/{job['id']}/export?format=b4")
+        self.assertEqual({c["summary"].split(" on ")[0] for c in checks}, {"v2 against base"})
+        self.store("UPDATE revision SET message_id = label || '@x'")
+        self.assertEqual(self.api.get("/api/v1/checks?message_id=v2@x"), checks)
+        self.assertEqual({c["summary"].split(" on ")[0] for c in self.api.get("/api/v1/checks?message_id=v1@x")}, {"v1 against base"})
 
     def check_order(self, job):
         """Behind the first round columns take turns on each board."""

@@ -19,17 +19,30 @@ const struct export_format *export_format_find(const char *name)
 
 /* --- what is known to fail --- */
 
-static const char *known_why(const struct export_job *job, const struct export_run *run,
-                             const struct export_result *r)
+/* As compare.c does it. */
+static const struct compare_known *
+known_of(const struct export_job *job, const struct export_run *run, const struct export_result *r)
 {
 	for (size_t i = 0; i < job->known_count; i++) {
-		const struct export_known *k = &job->known[i];
+		const struct compare_known *k = &job->known[i];
 
-		if (strcmp(k->test, r->test) == 0 && strcmp(k->cache, run->cache) == 0 &&
-		    glob_match(k->cells, r->cell))
-			return k->why;
+		if (strcmp(k->cache, run->cache) == 0 && glob_match(k->test, r->test) &&
+		    glob_match(k->cells, r->cell) &&
+		    (!k->board || glob_match(k->board, run->board ? run->board : "")))
+			return k;
 	}
 	return NULL;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool has_cells(const struct export_job *job, const char *test)
+{
+	return job->celled_count > 0 && bsearch(&test, job->celled, job->celled_count,
+	                                        sizeof(*job->celled), by_text) != NULL;
 }
 
 static bool contract_fail(const struct export_result *r)
@@ -37,24 +50,28 @@ static bool contract_fail(const struct export_result *r)
 	return strcmp(r->verdict, "fail") == 0 && strcmp(r->kind, "contract") == 0;
 }
 
-/* A test's own failure is known when each of its failing contract cells is. */
+/* Of a test that has cells the cells decide: its own failure is known when each of its failing contract cells is. */
 static void judge_test(const struct export_job *job, const struct export_run *run,
                        struct export_results *results, size_t first, size_t end)
 {
 	struct export_result *own = results->list[first].cell[0] ? NULL : &results->list[first];
+	const struct compare_known *why = NULL;
 	bool all = true;
-	const char *why = NULL;
 
 	for (size_t i = first; i < end; i++) {
 		struct export_result *r = &results->list[i];
 
 		if (r == own || !contract_fail(r))
 			continue;
-		r->known = known_why(job, run, r);
+		r->known = known_of(job, run, r);
 		all &= r->known != NULL;
 		why = why ? why : r->known;
 	}
-	if (own && contract_fail(own) && all)
+	if (!own || !contract_fail(own))
+		return;
+	if (!has_cells(job, own->test))
+		own->known = known_of(job, run, own);
+	else if (all)
 		own->known = why;
 }
 
@@ -148,7 +165,7 @@ char *export_excerpt(const struct export_result *r)
 	if (!out)
 		abort(); /* out of memory */
 	add_line(out, "reason: ", r->reason);
-	add_line(out, "known: ", r->known);
+	add_line(out, "known: ", r->known ? r->known->why : NULL);
 	add_line(out, "", r->detail);
 	add_line(out, "", r->excerpt);
 	(void)fclose(out);

@@ -3,6 +3,7 @@
  * A format is a row of export_formats and a file: it is told of the beginning, of each run with its results, and of the
  * end, and writes text. Texts of the structs are borrowed from whoever loaded them. */
 #pragma once
+#include "server/daemon/compare/compare.h"
 #include "server/daemon/export/outcome.h"
 
 #include <jansson.h>
@@ -38,18 +39,13 @@ struct export_result {
 	const char *test, *cell; /* cell "": the test's own result */
 	const char *kind, *verdict;
 	const char *reason, *detail, *fault_class; /* NULL: none */
-	const char *known;                         /* why it is known to fail, or NULL */
+	const struct compare_known *known;         /* what explains its failure, or NULL */
 	const char *excerpt;                       /* records of evidence, a line each, or NULL */
 	bool warned;                               /* the kernel complained while the test ran */
 	bool measured;                             /* value and unit are there */
 	double value;
 	const char *unit;
 	enum outcome outcome; /* export_judge() sets it */
-};
-
-/* A row of the suite's `known`, for one class. */
-struct export_known {
-	const char *test, *cells, *cache, *why;
 };
 
 struct export_job {
@@ -59,8 +55,10 @@ struct export_job {
 	size_t runs_count;
 	const struct export_build *builds;
 	size_t builds_count;
-	const struct export_known *known;
+	const struct compare_known *known; /* what is known to fail */
 	size_t known_count;
+	const char *const *celled; /* sorted: tests that have a cell in any run */
+	size_t celled_count;
 };
 
 /* How the results are wanted. */

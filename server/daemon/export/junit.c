@@ -121,7 +121,7 @@ static void put_outcome(FILE *out, const struct export_result *r)
 		return;
 	(void)export_reason(r, message, sizeof(message));
 	(void)fprintf(out, "      <%s", elements[row->junit]);
-	attribute(out, "message", r->known ? r->known : message);
+	attribute(out, "message", r->known ? r->known->why : message);
 	attribute(out, "type", row->name);
 	(void)fprintf(out, ">");
 	put_xml(out, excerpt, false);

@@ -179,7 +179,10 @@ static size_t add_path(char *path, size_t at, const char *text)
 			path[at++] = '.';
 			begun = false;
 		} else if (fits || !begun || path[at - 1] != '_') {
-			path[at++] = *p && fits ? *p : '_';
+			path[at] = '_';
+			if (fits)
+				path[at] = *p;
+			at++;
 			begun = true;
 		}
 	}
@@ -271,7 +274,7 @@ static void put_misc(const struct export_writer *w, const struct export_run *run
 	put_text(out, "test_kind", r->kind);
 	put_text(out, "reason", r->reason);
 	put_text(out, "fault_class", r->fault_class);
-	put_text(out, "known", r->known);
+	put_text(out, "known", r->known ? r->known->why : NULL);
 	if (r->outcome == OUTCOME_MISSING)
 		put_text(out, "error_code",
 		         r->reason    ? r->reason
@@ -323,11 +326,11 @@ static void put_test(const struct export_writer *w, const struct export_run *run
 
 /* --- what is known --- */
 
-/* An issue for the row of `known`, made when it is met first, and an incident for each time. */
+/* An issue for what is known, made when it is met first, and an incident for each time. */
 static void add_incident(struct export_writer *w, const struct export_result *r, const char *test)
 {
 	struct kcidb_state *s = w->state;
-	SCOPED_STR text = xasprintf("%s\n%s\n%s", w->job->suite, r->test, r->known);
+	SCOPED_STR text = xasprintf("%s\n%s\n%s", w->job->suite, r->known->test, r->known->why);
 	SCOPED_STR id = NULL;
 	SCOPED_STR incident = xasprintf("%s/known", test);
 	char hash[SHA256_HEX];
@@ -345,10 +348,12 @@ static void add_incident(struct export_writer *w, const struct export_result *r,
 		if (strcmp(json_string_value(json_object_get(issue, "id")), id) == 0)
 			return;
 	}
-	(void)json_array_append_new(
-		s->issues, json_pack("{s:s, s:s, s:i, s:s, s:{s:b, s:b, s:b}}", "id", id, "origin",
-	                             w->options.origin, "version", 1, "comment", r->known,
-	                             "culprit", "code", 1, "tool", 0, "harness", 0));
+	issue = json_pack("{s:s, s:s, s:i, s:s, s:{s:b, s:b, s:b}}", "id", id, "origin",
+	                  w->options.origin, "version", 1, "comment", r->known->why, "culprit",
+	                  "code", 1, "tool", 0, "harness", 0);
+	if (r->known->link && strncmp(r->known->link, "https://", 8) == 0)
+		set_text(issue, "report_url", r->known->link);
+	(void)json_array_append_new(s->issues, issue);
 }
 
 /* --- the format --- */

@@ -120,7 +120,7 @@ static void put_directive(FILE *out, const struct export_result *r)
 	if (r->outcome == OUTCOME_GAP)
 		text = "nothing is promised here";
 	if (r->outcome == OUTCOME_KNOWN)
-		text = r->known;
+		text = r->known->why;
 	if (r->outcome == OUTCOME_MISSING || r->outcome == OUTCOME_INCONCLUSIVE ||
 	    r->outcome == OUTCOME_KNOWN)
 		(void)fprintf(out, " %s%s", outcome_row(r->outcome)->name, *text ? ":" : "");

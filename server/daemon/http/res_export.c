@@ -146,19 +146,19 @@ static int reply_export(struct http_req *req, const struct wanted *w, struct exp
 		&(struct http_stream){.next = export_next, .end = export_end, .arg = e});
 }
 
-/* The checks of one column of a job: -1 is the last. */
+/* The checks of one column of a job; -1 is what it is about. */
 static int reply_checks(struct http_req *req, int64_t job, int64_t column, struct err *err)
 {
 	struct compare_query query = {
 		.job = job, .suites = req->ctx->suites, .now_us = req->now_us};
 	SCOPED_JSON doc = compare_document(req->db, &query, err);
 	SCOPED_STR base = http_base(req);
-	size_t columns = json_array_size(json_object_get(doc, "labels"));
 
 	if (!doc)
 		return -1;
 	return http_reply_json(
-		req, 200, export_b4(doc, column < 0 ? columns - 1 : (size_t)column, job, base));
+		req, 200,
+		export_b4(doc, column < 0 ? export_b4_column(doc) : (size_t)column, job, base));
 }
 
 static int export_get(struct http_req *req, struct err *err)
@@ -171,7 +171,7 @@ static int export_get(struct http_req *req, struct err *err)
 		return -1;
 	if (!w.format)
 		return reply_checks(req, id, -1, err);
-	source = export_source_load(req->db, id, req->ctx->suites, err);
+	source = export_source_load(req->db, id, req->ctx->suites, req->now_us, err);
 	return source ? reply_export(req, &w, source) : -1;
 }
 

@@ -7,6 +7,7 @@
 #include "common/xalloc.h"
 #include "server/daemon/compare/compare.h"
 #include "server/daemon/compare/intern.h"
+#include "server/daemon/store/known_issues.h"
 #include "server/daemon/store/store.h"
 #include "server/daemon/suite.h"
 
@@ -25,7 +26,8 @@ struct export_source {
 	struct intern texts; /* of job, runs and builds */
 	struct export_run *runs;
 	struct export_build *builds;
-	struct export_known *known;
+	struct compare_known *known;
+	const char **celled;
 	size_t runs_room;
 	struct intern run_texts; /* of results */
 	struct export_result *results;
@@ -41,6 +43,7 @@ void export_source_free(struct export_source *s)
 	free(s->runs);
 	free(s->builds);
 	free(s->known);
+	free((void *)s->celled);
 	free(s->results);
 	free(s);
 }
@@ -228,38 +231,87 @@ static int load_runs(struct export_source *s, struct db *db, struct err *err)
 	return rc;
 }
 
-static void add_known(struct export_source *s, const struct suite_known *known)
-{
-	size_t cells = json_array_size(known->cells), caches = json_array_size(known->caches);
-	size_t count = s->job.known_count;
+/* --- what is known to fail --- */
 
-	s->known = xrealloc(s->known, (count + cells * caches) * sizeof(*s->known));
-	for (size_t i = 0; i < cells * caches; i++)
-		s->known[count++] = (struct export_known){
-			.test = known->test,
-			.cells = json_string_value(json_array_get(known->cells, i / caches)),
-			.cache = json_string_value(json_array_get(known->caches, i % caches)),
-			.why = known->why,
-		};
-	s->job.known_count = count;
+static struct compare_known *add_known(struct export_source *s, const char *test, const char *why)
+{
+	s->known = xrealloc(s->known, (s->job.known_count + 1) * sizeof(*s->known));
+	s->known[s->job.known_count] = (struct compare_known){.test = test, .why = why};
+	return &s->known[s->job.known_count++];
+}
+
+static void add_suite_known(struct export_source *s, const struct suite_known *known)
+{
+	json_t *cells, *cache;
+	size_t i, k;
+
+	json_array_foreach(known->cells, i, cells)
+	{
+		json_array_foreach(known->caches, k, cache)
+		{
+			struct compare_known *one = add_known(s, known->test, known->why);
+
+			one->cells = json_string_value(cells);
+			one->cache = json_string_value(cache);
+		}
+	}
+}
+
+/* The suite's own come first, as in a comparison. */
+static int load_known(struct export_source *s, struct db *db, const struct suites *suites,
+                      int64_t now_us, struct err *err)
+{
+	const struct suite *suite = suites ? suite_find(suites, s->job.suite) : NULL;
+	sqlite3_stmt *row;
+	int rc;
+
+	for (size_t i = 0; suite && i < suite->known_count; i++)
+		add_suite_known(s, &suite->known[i]);
+	row = known_issues_query(db, s->job.suite, now_us);
+	while ((rc = db_step(db, row, err)) == 1) {
+		struct compare_known *one = add_known(s, keep(&s->texts, db_text(row, 1)),
+		                                      keep(&s->texts, db_text(row, 5)));
+
+		one->issue = db_int(row, 0);
+		one->cells = keep(&s->texts, db_text(row, 2));
+		one->cache = keep(&s->texts, db_text(row, 3));
+		one->board = keep(&s->texts, db_text_or_null(row, 4));
+		one->link = keep(&s->texts, db_text_or_null(row, 6));
+	}
 	s->job.known = s->known;
+	return rc;
+}
+
+/* Tests that have cells, in whatever run. */
+static int load_celled(struct export_source *s, struct db *db, struct err *err)
+{
+	sqlite3_stmt *row = db_query(
+		db,
+		"SELECT DISTINCT s.test FROM run r JOIN result s ON s.run = r.id AND s.attempt = "
+		"r.attempt WHERE r.job = ?1 AND r.purpose = 'test' AND s.cell <> '' ORDER BY s.test",
+		"i", s->job.id);
+	int rc;
+
+	while ((rc = db_step(db, row, err)) == 1) {
+		s->celled = (const char **)xrealloc((void *)s->celled,
+		                                    (s->job.celled_count + 1) * sizeof(*s->celled));
+		s->celled[s->job.celled_count++] = keep(&s->texts, db_text(row, 0));
+	}
+	s->job.celled = s->celled;
+	return rc;
 }
 
 struct export_source *export_source_load(struct db *db, int64_t job, const struct suites *suites,
-                                         struct err *err)
+                                         int64_t now_us, struct err *err)
 {
 	struct export_source *s = xcalloc(1, sizeof(*s));
-	const struct suite *suite;
 
-	if (load_job(s, db, job, err) < 0 || load_builds(s, db, err) < 0 ||
-	    load_runs(s, db, err) < 0) {
-		export_source_free(s);
-		return NULL;
-	}
-	suite = suites ? suite_find(suites, s->job.suite) : NULL;
-	for (size_t i = 0; suite && i < suite->known_count; i++)
-		add_known(s, &suite->known[i]);
-	return s;
+	if (load_job(s, db, job, err) == 0 && load_builds(s, db, err) == 0 &&
+	    load_runs(s, db, err) == 0 && load_known(s, db, suites, now_us, err) == 0 &&
+	    load_celled(s, db, err) == 0)
+		return s;
+	export_source_free(s);
+	return NULL;
 }
 
 /* --- results --- */
@@ -281,10 +333,10 @@ static void add_result(struct export_source *s, sqlite3_stmt *row)
 		.masked = db_int(row, 5),
 		.duration_us = db_int(row, 6),
 		.time = db_int(row, 7),
-		.test = keep(texts, db_text(row, 8)),
-		.cell = keep(texts, db_text(row, 9)),
-		.kind = keep(texts, db_text(row, 10)),
-		.verdict = keep(texts, db_text(row, 11)),
+		.test = intern_text(texts, db_text(row, 8)),
+		.cell = intern_text(texts, db_text(row, 9)),
+		.kind = intern_text(texts, db_text(row, 10)),
+		.verdict = intern_text(texts, db_text(row, 11)),
 		.reason = keep(texts, db_text_or_null(row, 12)),
 		.detail = keep(texts, db_text_or_null(row, 13)),
 		.fault_class = keep(texts, db_text_or_null(row, 14)),

@@ -10,9 +10,10 @@ struct err;
 struct suites;
 struct export_source; /* a job with its builds and runs; opaque */
 
-/* The job as it is now. The caller frees it; NULL with *err (ERR_NOTFOUND). suites: what is known to fail. */
+/* The job as it is now. The caller frees it; NULL with *err (ERR_NOTFOUND). suites: what is known to fail; known issues that
+ * have expired by now count no more. */
 struct export_source *export_source_load(struct db *db, int64_t job, const struct suites *suites,
-                                         struct err *err);
+                                         int64_t now_us, struct err *err);
 void export_source_free(struct export_source *source); /* source may be NULL */
 const struct export_job *export_source_job(const struct export_source *source);
 

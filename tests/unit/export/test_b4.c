@@ -1,4 +1,4 @@
-/* Which status a class gets, by its column and the base's. */
+/* A comparison's words become b4's. */
 #include "server/daemon/export/b4.h"
 
 #include "common/scoped.h"
@@ -13,81 +13,119 @@
 
 #include <cmocka.h>
 
-/* A comparison of base and v2 in one class, with one row. */
-static json_t *comparison(const char *kind, bool proves, const char *base, const char *v2,
-                          const char *base_cell, const char *v2_cell, int known, int warnings)
+static const char *text_of(const json_t *checks, const char *name)
 {
-	return json_pack(
-		"{s:[s,s], s:[{s:s, s:s, s:b, s:[{s:s,s:s,s:i},{s:s,s:s,s:i,s:i}], s:[{s:s,s:n,s:s,"
-		"s:[{s:s},{s:s,s:i,s:i}]}]}]}",
-		"labels", "base", "v2", "classes", "cache", "vivt", "kind", kind,
-		"proves_coherency", proves, "columns", "label", "base", "state", base, "warnings",
-		0, "label", "v2", "state", v2, "warnings", warnings, "pass", 9, "rows", "test",
-		"dio", "cell", "test_kind", "contract", "cells", "state", base_cell, "state",
-		v2_cell, "known", known, "fail", 1);
+	return json_string_value(json_object_get(json_array_get(checks, 0), name));
+}
+
+/* base, v2 and a control in one class; v2's verdict, state and why as given. */
+static json_t *comparison(bool proves, const char *verdict, const char *state)
+{
+	json_t *doc = json_pack(
+		"{s:[s,s,s], s:[{s:s},{s:s},{s:s}], s:[{s:s, s:s, s:b, s:s, s:[{s:s, s:s}, {s:s, "
+		"s:s, s:s?, s:s?, s:i, s:i, s:i}, {s:s}], s:[]}]}",
+		"labels", "base", "v2", "m1", "columns", "role", "base", "role", "revision", "role",
+		"control", "classes", "cache", "vivt", "kind", "emulated", "proves_coherency",
+		proves, "note", "a note", "columns", "label", "base", "state", "pass", "label",
+		"v2", "state", state, "verdict", verdict, "why", verdict ? "so it is" : NULL,
+		"pass", 9, "fail", 1, "missing", 2, "label", "m1", "rows");
+
+	assert_non_null(doc);
+	return doc;
+}
+
+static void add_row(json_t *doc, const char *test, const char *cell, const char *change,
+                    const char *state)
+{
+	json_t *class = json_array_get(json_object_get(doc, "classes"), 0);
+	json_t *row = json_pack("{s:s, s:s?, s:s, s:[n,s?,n], s:[{s:s},{s:s},{s:s}]}", "test", test,
+	                        "cell", cell, "test_kind", "contract", "changes", change, "cells",
+	                        "state", state, "state", state, "state", "bad");
+
+	assert_non_null(row);
+	(void)json_array_append_new(json_object_get(class, "rows"), row);
 }
 
 static void statuses(void **state)
 {
 	static const struct {
 		bool proves;
-		const char *base, *v2, *base_cell, *v2_cell;
-		int known, warnings;
-		const char *status, *says;
+		const char *verdict, *state, *status;
 	} rows[] = {
-		{true, "pass", "pass", "clean", "clean", 0, 0, "pass",
-	         "v2 against base on emulated vivt: pass; 9"},
-		{false, "pass", "pass", "clean", "clean", 0, 0, "warn", "pass; 9"},
-		{true, "pass", "fail", "clean", "bad", 0, 0, "fail", "fail, 1 broken"},
-		{true, "pass", "fail", "clean", "mixed", 0, 0, "fail", "fail, 1 broken"},
-		{false, "pass", "fail", "clean", "bad", 0, 0, "fail", "fail, 1 broken"},
-		{true, "fail", "fail", "bad", "bad", 0, 0, "warn", "fail, 1 still failing"},
-		{true, "fail", "pass", "bad", "clean", 0, 0, "pass", "pass, 1 fixed"},
-		{true, "fail", "incomplete", "bad", "unknown", 0, 0, "warn", "incomplete; 9"},
-		{true, "pass", "pass", "bad", "bad", 1, 0, "pass", "pass; 9"},
-		{true, "pass", "fail", "clean", "clean", 0, 2, "fail", "2 kernel warnings"},
-		{true, "pass", "running", "clean", "unknown", 0, 0, "warn", "running; 9"},
-		{true, "no-verdict", "no-verdict", "skip", "skip", 0, 0, "warn", "no-verdict; 9"},
+		{true, "good", "pass", "pass"},        {true, "bad", "fail", "fail"},
+		{true, "costs", "pass", "warn"},       {true, "no-verdict", "fail", "warn"},
+		{false, "no-verdict", "pass", "warn"}, {true, NULL, "pass", "pass"},
+		{false, NULL, "pass", "warn"},         {true, NULL, "fail", "fail"},
+		{true, NULL, "running", "warn"},       {true, NULL, "not-sensitive", "warn"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		SCOPED_JSON doc = comparison("emulated", rows[i].proves, rows[i].base, rows[i].v2,
-		                             rows[i].base_cell, rows[i].v2_cell, rows[i].known,
-		                             rows[i].warnings);
+		SCOPED_JSON doc = comparison(rows[i].proves, rows[i].verdict, rows[i].state);
 		SCOPED_JSON checks = export_b4(doc, 1, 5, "http://farm");
-		const json_t *check = json_array_get(checks, 0);
 
 		assert_int_equal(json_array_size(checks), 1);
-		assert_string_equal(json_string_value(json_object_get(check, "status")),
-		                    rows[i].status);
-		if (!strstr(json_string_value(json_object_get(check, "summary")), rows[i].says))
-			fail_msg("row %zu: %s", i,
-			         json_string_value(json_object_get(check, "summary")));
-		assert_string_equal(json_string_value(json_object_get(check, "url")),
-		                    "http://farm/compare.html?job=5");
+		assert_string_equal(text_of(checks, "status"), rows[i].status);
 	}
 }
 
-/* A job of one build has no base that could be to blame. */
-static void the_base_itself(void **state)
+static void words(void **state)
 {
-	SCOPED_JSON doc = comparison("emulated", true, "fail", "pass", "bad", "clean", 0, 0);
-	SCOPED_JSON checks = export_b4(doc, 0, 5, NULL);
-	const json_t *check = json_array_get(checks, 0);
+	SCOPED_JSON doc = comparison(true, "bad", "fail");
+	SCOPED_JSON checks = NULL;
+	SCOPED_JSON alone = NULL;
 
 	(void)state;
-	assert_string_equal(json_string_value(json_object_get(check, "status")), "fail");
-	assert_string_equal(json_string_value(json_object_get(check, "details")),
-	                    "broken:\n  dio\n");
-	assert_string_equal(json_string_value(json_object_get(check, "url")), "");
+	add_row(doc, "one", NULL, "regressed", "bad");
+	add_row(doc, "one", "u=dirty", "regressed", "bad");
+	add_row(doc, "two", NULL, "fixed", "clean");
+	add_row(doc, "three", NULL, "known-failing", "bad");
+	add_row(doc, "four", NULL, "still-passing", "clean");
+	checks = export_b4(doc, 1, 5, "http://farm");
+	assert_string_equal(text_of(checks, "tool"), "cohort/vivt/emulated");
+	assert_string_equal(
+		text_of(checks, "summary"),
+		"v2 against base on emulated vivt: bad: so it is (10 results, 2 missing)");
+	assert_string_equal(text_of(checks, "details"),
+	                    "regressed:\n  one\n  one u=dirty\nfixed:\n  two\na note\n");
+	assert_string_equal(text_of(checks, "url"), "http://farm/compare.html?job=5");
+	/* The base by itself: nothing to compare with. */
+	alone = export_b4(doc, 0, 5, NULL);
+	assert_string_equal(text_of(alone, "summary"), "base on emulated vivt: pass (0 results)");
+	assert_string_equal(text_of(alone, "details"),
+	                    "failing:\n  one\n  one u=dirty\n  three\na note\n");
+	assert_string_equal(text_of(alone, "url"), "");
+}
+
+static void many_rows_are_counted(void **state)
+{
+	SCOPED_JSON doc = comparison(true, "bad", "fail");
+	SCOPED_JSON checks = NULL;
+
+	(void)state;
+	for (int i = 0; i < 25; i++)
+		add_row(doc, "one", "c", "regressed", "bad");
+	checks = export_b4(doc, 1, 5, NULL);
+	assert_non_null(strstr(text_of(checks, "details"), "  one c\n  and 5 more\n"));
+}
+
+static void a_control_is_not_what_a_job_is_about(void **state)
+{
+	SCOPED_JSON doc = comparison(true, "good", "pass");
+	SCOPED_JSON none = json_pack("{s:[]}", "columns");
+
+	(void)state;
+	assert_int_equal(export_b4_column(doc), 1);
+	assert_int_equal(export_b4_column(none), 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(statuses),
-		cmocka_unit_test(the_base_itself),
+		cmocka_unit_test(words),
+		cmocka_unit_test(many_rows_are_counted),
+		cmocka_unit_test(a_control_is_not_what_a_job_is_about),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,8 +52,20 @@ static struct export_result result_of(int64_t test_id, const char *test, const c
 static char *export(const struct export_format *format, const struct export_run *run,
                     struct export_result *list, size_t count, const char *base)
 {
-	static const struct export_known known[] = {{"known", "old*", "vivt", "a <fact>"},
-	                                            {"known", "other", "pipt", "elsewhere"}};
+	static const struct compare_known known[] = {
+		{.test = "known", .cells = "old*", .cache = "vivt", .why = "a <fact>"},
+		{.test = "known", .cells = "other", .cache = "pipt", .why = "elsewhere"},
+		{.test = "kn?wn",
+	         .cells = "*",
+	         .cache = "vivt",
+	         .board = "b2",
+	         .why = "another board"},
+		{.test = "crash?",
+	         .cells = "*",
+	         .cache = "vivt",
+	         .board = "b*",
+	         .why = "it crashes"}};
+	static const char *const celled[] = {"crash2", "known"};
 	const struct export_job job = {.id = 1,
 	                               .created = 4000000,
 	                               .name = "job",
@@ -64,7 +76,9 @@ static char *export(const struct export_format *format, const struct export_run 
 	                               .builds = &build,
 	                               .builds_count = 1,
 	                               .known = known,
-	                               .known_count = COUNT(known)};
+	                               .known_count = COUNT(known),
+	                               .celled = celled,
+	                               .celled_count = COUNT(celled)};
 	struct export_results results = {list, count};
 	struct export_writer w = {.job = &job,
 	                          .options = {.origin = "o", .base = base, .cells = true}};
@@ -147,11 +161,12 @@ static void ktap_hides_nothing(void **state)
 
 static void known_failures(void **state)
 {
-	struct export_run run = run_of(3);
+	struct export_run run = run_of(5);
 	struct export_result list[] = {
 		result_of(0, "known", "", "fail"),      result_of(0, "known", "old1", "fail"),
 		result_of(1, "known", "", "fail"),      result_of(1, "known", "old1", "fail"),
-		result_of(1, "known", "other", "fail"), result_of(2, "known", "", "fail")};
+		result_of(1, "known", "other", "fail"), result_of(2, "known", "", "fail"),
+		result_of(3, "crash1", "", "fail"),     result_of(4, "crash2", "", "fail")};
 	SCOPED_STR text = export(&export_ktap, &run, list, COUNT(list), NULL);
 
 	(void)state;
@@ -161,7 +176,11 @@ static void known_failures(void **state)
 	assert_int_equal(list[3].outcome, OUTCOME_KNOWN);
 	assert_int_equal(list[4].outcome, OUTCOME_FAIL);
 	assert_int_equal(list[5].outcome,
-	                 OUTCOME_FAIL); /* without a cell there is nothing to know */
+	                 OUTCOME_FAIL); /* without its cells there is nothing to know */
+	assert_int_equal(list[6].outcome, OUTCOME_KNOWN);
+	assert_int_equal(
+		list[7].outcome,
+		OUTCOME_FAIL); /* it has cells elsewhere: a pattern of cells explains no crash */
 	has(text, "not ok 1 - known # XFAIL known: a <fact>\n");
 }
 
