@@ -178,7 +178,7 @@ static int send(struct client *client, const struct mails *m, json_t *body, stru
 			return -1;
 		(void)json_object_set_new(body, "file", json_string(hash));
 	}
-	if (client_call(client, "POST", "/api/v1/series/revisions", body, &reply, err) < 0)
+	if (client_call(client, "POST", "/api/v1/series", body, &reply, err) < 0)
 		return -1;
 	print_added(reply, dry_run);
 	return EXIT_OK;

@@ -110,7 +110,7 @@ class Series(unittest.TestCase):
         return status, document
 
     def add(self, mbox, status=201, **more):
-        got, document = self.call("POST", "/api/v1/series/revisions", {"mbox": mbox, **more})
+        got, document = self.call("POST", "/api/v1/series", {"mbox": mbox, **more})
         self.assertEqual(got, status, document)
         return document
 
@@ -129,7 +129,7 @@ class Series(unittest.TestCase):
         git = Git(os.path.join(self.directory, "git"))
         want = git.change()
         sent = git("format-patch", "--stdout", "-v2", "--cover-letter", "--base=" + git.base, f"{git.base}..main").encode("utf-8", "surrogateescape")
-        status, document = self.call("POST", "/api/v1/series/revisions", {"file": self.upload(sent), "series": "from-git"})
+        status, document = self.call("POST", "/api/v1/series", {"file": self.upload(sent), "series": "from-git"})
         self.assertEqual(status, 201, document)
         revision = document["revision"]
         self.assertEqual((revision["version"], revision["base_commit"], len(revision["patches"])), (2, git.base, 3))
@@ -145,7 +145,7 @@ class Series(unittest.TestCase):
         names = "".join(one["sha256"] + "\n" for one in revision["patches"])
         self.assertEqual(revision["patchset_hash"], web.sha256(names.encode()))
         # What came back is a revision like any other, and the same one.
-        status, again = self.call("POST", "/api/v1/series/revisions", {"file": self.upload(mails), "series": "from-git"})
+        status, again = self.call("POST", "/api/v1/series", {"file": self.upload(mails), "series": "from-git"})
         self.assertEqual((status, again["revision"]["id"]), (200, revision["id"]))
 
     def test_mailers(self):
@@ -172,7 +172,7 @@ class Series(unittest.TestCase):
         }
         for way, data in ways.items():
             with self.subTest(way):
-                status, document = self.call("POST", "/api/v1/series/revisions", {"file": self.upload(data), "series": f"way-{way}"})
+                status, document = self.call("POST", "/api/v1/series", {"file": self.upload(data), "series": f"way-{way}"})
                 self.assertEqual(status, 201, document)
                 self.assertEqual(git.applied(self.mbox(f"way-{way}", 1))[0], want)
 
@@ -218,9 +218,8 @@ class Series(unittest.TestCase):
             self.assertEqual(problem["errors"][0]["pointer"], "/mbox")
             self.assertIn(detail, problem["errors"][0]["detail"])
         for body, pointer in (({}, "/mbox"), ({"mbox": "x", "file": "0" * 64}, "/mbox"), ({"file": "0" * 64}, "/file"), ({"file": "x" * 64}, "/file"),
-                              ({"mbox": "x", "series": "../x"}, "/series"), ({"mbox": "x", "series": "revisions"}, "/series"),
-                              ({"mbox": "x", "version": 0}, "/version"), ({"mbox": "x", "colour": 1}, "/colour")):
-            status, problem = self.call("POST", "/api/v1/series/revisions", body)
+                              ({"mbox": "x", "series": "../x"}, "/series"), ({"mbox": "x", "version": 0}, "/version"), ({"mbox": "x", "colour": 1}, "/colour")):
+            status, problem = self.call("POST", "/api/v1/series", body)
             self.assertEqual((status, problem["errors"][0]["pointer"]), (422, pointer))
         after = sum(len(files) for _, _, files in os.walk(os.path.join(self.server.state, "files")))
         self.assertEqual(after, before)
@@ -245,7 +244,7 @@ class Series(unittest.TestCase):
     def test_at_once(self):
         """The same mails from many at a time are one revision."""
         replies = []
-        threads = [threading.Thread(target=lambda: replies.append(self.call("POST", "/api/v1/series/revisions", {"mbox": patch("[PATCH] once", 1)})))
+        threads = [threading.Thread(target=lambda: replies.append(self.call("POST", "/api/v1/series", {"mbox": patch("[PATCH] once", 1)})))
                    for _ in range(8)]
         for thread in threads:
             thread.start()

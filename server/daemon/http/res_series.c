@@ -64,10 +64,9 @@ static int add_read(struct http_req *req, struct add *a)
 	              &a->errors);
 	if (!a->mbox == !a->file && jx_ok(&a->errors))
 		jx_complain(&a->errors, "/mbox", "one of mbox and file is required");
-	if (a->name && (!jx_name_valid(a->name) || strcmp(a->name, "revisions") == 0))
-		jx_complain(
-			&a->errors, "/series",
-			"must be a name: [A-Za-z0-9][A-Za-z0-9._+-]{0,63}, and not 'revisions'");
+	if (a->name && !jx_name_valid(a->name))
+		jx_complain(&a->errors, "/series",
+		            "must be a name: [A-Za-z0-9][A-Za-z0-9._+-]{0,63}");
 	return jx_ok(&a->errors) ? 0 : refuse(req, a);
 }
 
@@ -284,7 +283,7 @@ static int diff_get(struct http_req *req, struct err *err)
 const struct http_route http_series_routes[] = {
 	{
 		.method = "POST",
-		.pattern = "/api/v1/series/revisions",
+		.pattern = "/api/v1/series",
 		.operation = "addRevision",
 		.summary = "Mails of a patch series become a revision of it",
 		.flags = HTTP_WRITE | HTTP_JSON,

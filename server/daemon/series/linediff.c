@@ -42,6 +42,7 @@ struct middle {
 	long n, m;
 	/* For each number of edits d, the furthest line of a on each diagonal k = x - y, at [d * d + d + k]: a triangle. */
 	int32_t *furthest; /* owned */
+	size_t room;       /* of it */
 	bool *common_a;    /* owned, n of them: which lines of a are common */
 	bool *common_b;
 };
@@ -72,7 +73,10 @@ static bool edits_round(struct middle *mid, long d)
 {
 	size_t cells = (size_t)((d + 1) * (d + 1));
 
-	mid->furthest = xrealloc(mid->furthest, cells * sizeof(*mid->furthest));
+	if (cells > mid->room) {
+		mid->room = cells * 2;
+		mid->furthest = xrealloc(mid->furthest, mid->room * sizeof(*mid->furthest));
+	}
 	for (long k = -d; k <= d; k += 2) {
 		bool down;
 		long x = d == 0 ? 0 : edit_begin(mid, d, k, &down);

@@ -38,11 +38,32 @@ static char *line_text(const char *text)
 	return one_line(clean_utf8(text ? text : "", text ? strlen(text) : 0));
 }
 
+static bool is_utf8(const char *text, size_t len)
+{
+	for (size_t i = 0, n; i < len; i += n) {
+		n = utf8_length(text + i, len - i);
+		if (n == 0)
+			return false;
+	}
+	return true;
+}
+
+/* What iconv is to convert from, NULL: nothing. Mailers that say nothing, or US-ASCII, send UTF-8 or Latin 1 nevertheless; git
+ * guesses the same way. */
+static const char *charset_of(const char *text, size_t len, const char *said)
+{
+	const char *known = said ? g_mime_charset_iconv_name(said) : NULL;
+	bool plain = !said || strcasecmp(said, "us-ascii") == 0 || strcasecmp(said, "ascii") == 0;
+
+	if (plain)
+		return is_utf8(text, len) ? NULL : "iso-8859-1";
+	return known && strcasecmp(known, "utf-8") != 0 ? known : NULL;
+}
+
 char *mail_utf8(const char *text, size_t len, const char *charset)
 {
-	const char *known = charset ? g_mime_charset_iconv_name(charset) : NULL;
-	iconv_t cd = known && strcasecmp(known, "utf-8") != 0 ? g_mime_iconv_open("UTF-8", known)
-	                                                      : (iconv_t)-1;
+	const char *from = charset_of(text, len, charset);
+	iconv_t cd = from ? g_mime_iconv_open("UTF-8", from) : (iconv_t)-1;
 	char *other = NULL, *out, *to;
 
 	if (cd != (iconv_t)-1) {

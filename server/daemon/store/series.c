@@ -84,13 +84,13 @@ static int place_find(struct db *db, const struct series_revision *r, const char
 	return place_by_subject(db, r, place, err);
 }
 
-/* A name that no series has: the short one, else with a number behind. "revisions" is a word of the API's paths. */
+/* A name that no series has: the short one, else with a number behind. */
 static int name_make(struct db *db, const struct series_revision *r, char out[65], struct err *err)
 {
 	SCOPED_STR base = series_short_name(r);
 	int rc = 1;
 
-	for (int n = strcmp(base, "revisions") == 0 ? 2 : 1; rc == 1; n++) {
+	for (int n = 1; rc == 1; n++) {
 		if (n == 1)
 			(void)snprintf(out, 65, "%s", base);
 		else

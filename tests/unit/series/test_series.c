@@ -154,6 +154,10 @@ static void encodings(void **state)
 		"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n"
 		"S8O2bG4KLS0tCmRpZmYgLS1naXQgYS94IGIveAotLS0gYS94CisrKyBiL3gKQEAgLTEgKzEg\n"
 		"QEAKLWEKK2IgPSBjCg==\n",
+		/* what says nothing of its charset, or the wrong thing */
+		E_HEAD "\nK\xf6ln\n---\n" E_DIFF,
+		E_HEAD "\nK\xc3\xb6ln\n---\n" E_DIFF,
+		E_HEAD "Content-Type: text/plain; charset=us-ascii\n\nK\xc3\xb6ln\n---\n" E_DIFF,
 		/* CR LF on the way, and in base64 */
 		"From: =?UTF-8?q?J=C3=B6rg?= <j@example.org>\r\n"
 		"Subject: [PATCH] =?iso-8859-1?q?gr=FC=DFe?=\r\nMIME-Version: 1.0\r\n"
