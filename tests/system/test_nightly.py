@@ -363,7 +363,7 @@ class Mail(Out):
         message = email.message_from_bytes(self.mail.messages[0][2], policy=email.policy.default)
         self.assertEqual(message["Subject"], f"[cohort] {job['name']}: 1 still-failing")
         self.assertEqual((message["To"], message["Auto-Submitted"]), ("list@example.org, lab@example.org", "auto-generated"))
-        self.assertRegex(message["Message-ID"], r"^<digest\.\d{8}T\d{6}Z\.[0-9a-f]{16}@example\.org>$")
+        self.assertRegex(message["Message-ID"], r"^<digest\.\d{8}\.\d{4}\.[0-9a-f]{16}@example\.org>$")
         lines = message.get_content().splitlines()
         self.assertLessEqual(max(map(len, lines)), 72)
         self.assertLessEqual(len(lines), 72)

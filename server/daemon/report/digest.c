@@ -83,27 +83,28 @@ static void skipped_lines(struct page *page, const json_t *skipped)
 	page_line(page, "%s", "");
 }
 
+/* A line a job, and as many reports as there is room for; at least one. */
 static void several(struct page *page, const json_t *jobs, const struct report_style *style)
 {
 	json_t *facts;
 	size_t i;
 
-	json_array_foreach(jobs, i, facts) page_wrap(
-		page, 2, 2, "%s (job %lld): %s", field_text(json_object_get(facts, "job"), "name"),
-		(long long)field_int(json_object_get(facts, "job"), "id"),
-		field_text(json_object_get(facts, "compare"), "headline"));
+	json_array_foreach(jobs, i, facts)
+	{
+		page_line(page, "job %lld, %s",
+		          (long long)field_int(json_object_get(facts, "job"), "id"),
+		          field_text(json_object_get(facts, "compare"), "headline"));
+	}
+	page_line(page, "(cohort report JOB prints what is not below)");
 	page_line(page, "%s", "");
 	json_array_foreach(jobs, i, facts)
 	{
 		struct page part = {0};
 
 		report_text(&part, facts, style);
-		if (i == 0 || page->lines + part.lines + 2 <= style->lines) {
+		if (i == 0 || page->lines + part.lines + 1 <= style->lines) {
 			page_add(page, &part);
 			page_line(page, "%s", "");
-		} else {
-			page_line(page, "$ cohort report %lld",
-			          (long long)field_int(json_object_get(facts, "job"), "id"));
 		}
 		page_release(&part);
 	}
@@ -116,18 +117,16 @@ char *digest_text(struct page *page, const json_t *digest, const struct report_s
 	struct page skipped = {0};
 
 	skipped_lines(&skipped, json_object_get(digest, "skipped"));
-	rest.lines = style->lines - skipped.lines - 2;
 	if (field_int(digest, "more") > 0)
 		page_line(&skipped,
 		          "%lld older jobs ended since the last mail; see the page of schedules",
 		          (long long)field_int(digest, "more"));
+	rest.lines = style->lines - skipped.lines - 3; /* an empty line, and the signature */
 	if (json_array_size(jobs) == 1) {
 		report_text(page, json_array_get(jobs, 0), &rest);
 		page_line(page, "%s", "");
 	} else {
-		rest.lines = rest.lines > 2 * json_array_size(jobs) + 20
-		                     ? rest.lines - 2 * json_array_size(jobs)
-		                     : 20;
+		rest.lines -= json_array_size(jobs) + 2;
 		several(page, jobs, &rest);
 	}
 	page_add(page, &skipped);
@@ -187,7 +186,7 @@ static int rows_told(struct db *db, const struct making *m, const char *message_
 	return 0;
 }
 
-/* "digest.20260504T050000Z.INSTANCE@DOMAIN": of the instant, so that there is one. */
+/* "digest.20260504.0500.INSTANCE@DOMAIN": of the instant, so that there is one. */
 static char *message_id_of(struct db *db, const struct making *m, struct err *err)
 {
 	const char *from = m->config->style.from;
@@ -196,8 +195,8 @@ static char *message_id_of(struct db *db, const struct making *m, struct err *er
 	if (meta_random(db, "instance", instance, err) < 0)
 		return NULL;
 	time_format(m->instant, when);
-	return xasprintf("digest.%.4s%.2s%.2sT%.2s%.2s%.2sZ.%s@%s", when, when + 5, when + 8,
-	                 when + 11, when + 14, when + 17, instance, strchr(from, '@') + 1);
+	return xasprintf("digest.%.4s%.2s%.2s.%.2s%.2s.%s@%s", when, when + 5, when + 8, when + 11,
+	                 when + 14, instance, strchr(from, '@') + 1);
 }
 
 static int digest_write(struct db *db, void *arg, struct err *err)

@@ -12,8 +12,6 @@
 
 #define COLUMNS_SHOWN 4
 #define CLASSES_SHOWN 8
-#define SINCE_LINES   10
-#define CHANGE_LINES  12
 #define BOARD_LINES   8
 #define FINDINGS_MAX  5
 
@@ -133,11 +131,11 @@ static void listing_end(struct listing *l)
 	page_line(l->page, "%s", "");
 }
 
-static void since(struct page *page, const json_t *facts)
+static void since(struct page *page, const json_t *facts, size_t room)
 {
 	const json_t *before = json_object_get(facts, "before"), *one;
 	const json_t *changes = json_object_get(facts, "since");
-	struct listing l = {.page = page, .room = SINCE_LINES - 3};
+	struct listing l = {.page = page, .room = room};
 	size_t i;
 
 	if (!before)
@@ -151,16 +149,16 @@ static void since(struct page *page, const json_t *facts)
 		LIST(&l, "  %s: %s on %s, %s, %s: %s failed, was %s", field_text(one, "change"),
 	             field_text(one, "test"), field_text(one, "cache"), field_text(one, "kind"),
 	             field_text(one, "label"), field_text(one, "now"), field_text(one, "then"));
-	if (l.room == SINCE_LINES - 3)
+	if (l.room == room)
 		page_line(page, "  nothing");
 	listing_end(&l);
 }
 
-static void changes(struct page *page, const json_t *facts)
+static void changes(struct page *page, const json_t *facts, size_t room)
 {
 	const json_t *labels = json_object_get(json_object_get(facts, "compare"), "labels"), *one;
 	size_t count = json_array_size(labels), i;
-	struct listing l = {.page = page, .room = CHANGE_LINES - 3};
+	struct listing l = {.page = page, .room = room};
 
 	if (count < 2)
 		page_line(page, "What failed in %s:", json_string_value(json_array_get(labels, 0)));
@@ -295,8 +293,8 @@ void report_text(struct page *page, const json_t *facts, const struct report_sty
 
 	head(page, facts, style);
 	matrix(page, json_object_get(facts, "compare"));
-	since(page, facts);
-	changes(page, facts);
+	since(page, facts, lines / 10);
+	changes(page, facts, lines / 8);
 	tested_by(&boards, facts, style);
 	evidence(page, facts, lines > boards.lines ? lines - boards.lines : 0);
 	page_add(page, &boards);
