@@ -362,3 +362,25 @@ test("schedules: the next five instants, what was skipped and why, what went out
 		await page.waitForURL(/schedules\.html$/);
 	});
 });
+
+test("job: kernels that the farm makes, with their state, progress and why one failed", async () => {
+	const job = server.state.jobs.find((one) => one.id === 2);
+	const kept = structuredClone(job);
+
+	job.builds = [
+		{column: 0, id: 71, name: "linux-6.1-base-v5", release: null, state: "building", failure: null, cache: "vivt", run: 91},
+		{column: 1, id: 72, name: "linux-6.1-v1-v5", release: null, state: "failed", failure: {step: "apply", text: `error: patch failed: arch/arm/mm/flush.c:17 ${data.HOSTILE}`, patch: 2}, cache: "vivt", run: 92},
+		{column: 2, id: 73, name: "linux-6.1-v2-v5", release: null, state: "waiting", failure: null, cache: "vivt", run: 93},
+	];
+	job.runs = job.runs?.map((run) => (run.state === "queued" ? {...run, stage: "build"} : run));
+	await visit("/job.html?id=2", {size: SIZES.wide}, async (page) => {
+		await page.locator("#build-rows tr").nth(2).waitFor();
+		await page.locator("#connection[data-state=live]").waitFor();
+		server.push("progress", {job: 2, run: 91, stage: "test", what: "make", done: 600, total: 1600});
+		await page.locator("#build-rows tr").first().getByText("600/1,600").waitFor();
+		assert.match(await page.locator("#build-rows tr").nth(1).innerText(), /failed[\s\S]*apply: error: patch failed/);
+		assert.match(await page.locator("#build-rows tr").nth(2).innerText(), /waiting/);
+		assert.ok((await page.getByText("waits for its kernel").count()) > 0);
+	});
+	Object.assign(job, kept);
+});

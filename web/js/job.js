@@ -7,7 +7,7 @@ import {matrix} from "./matrix.js";
 import {badge, boardLink, fault, idFromAddress, kindLabel, progress, runLink, stage, tally} from "./parts.js";
 
 const id = idFromAddress();
-const state = {job: null, stream: null};
+const state = {job: null, stream: null, making: new Map()}; // making: run -> what its build run said last
 
 const open = (job) => job.state === "queued" || job.state === "running";
 
@@ -46,6 +46,34 @@ function runRow({run, labels}) {
 		h("td", null, tally(run.verdicts), fault(run.fault)));
 }
 
+function making(build) {
+	const last = state.making.get(build.run);
+
+	if (build.state === "failed" && build.failure)
+		return h("pre", {class: "wrap"}, [build.failure.step, build.failure.text].filter(Boolean).join(": "));
+	if (build.state !== "building" || !last)
+		return null;
+	return last.total > 0 ? progress(`${last.what} of ${build.name}`, last.done, last.total) : h("span", {class: "mono"}, last.what);
+}
+
+function buildRow({build, labels}) {
+	return h("tr", null,
+		h("th", {scope: "row", class: "wrap"}, build.name),
+		h("td", {class: "wrap"}, labels[build.column]),
+		h("td", {class: "mono"}, build.cache),
+		h("td", null, badge(build.state)),
+		h("td", null, build.run ? runLink(build.run) : h("span", {class: "dim"}, "–")),
+		h("td", null, making(build)));
+}
+
+// Kernels that came in ready-made need no table: the matrix names them.
+function builds(job) {
+	const made = (job.builds ?? []).filter((build) => build.run || build.state !== "complete");
+
+	byId("kernels").hidden = made.length === 0;
+	syncRows(byId("build-rows"), made.map((build) => ({build, labels: job.labels, last: state.making.get(build.run)})), (row) => `${row.build.id}.${row.build.column}`, buildRow);
+}
+
 function runs(job) {
 	syncRows(byId("run-rows"), job.runs.map((run) => ({run, labels: job.labels})), (row) => row.run.id, runRow);
 }
@@ -58,6 +86,7 @@ async function load() {
 		fill(byId("matrix"), matrix(compare, job.runs, page("compare.html", {job: job.id})));
 		fill(byId("headline"), open(job) ? null : compare.headline);
 		runs(job);
+		builds(job);
 		byId("content").hidden = false;
 		fill(byId("problem"));
 		announce(job);
@@ -82,6 +111,13 @@ const refresh = throttled(1000, load);
 // What changes often and costs nothing to show comes from the event itself; all else is loaded anew.
 function onevent(event) {
 	const run = state.job?.runs.find((one) => one.id === event.run);
+	const made = state.job?.builds?.some((one) => one.run === event.run);
+
+	if (made && (event.kind === "progress" || event.kind === "test")) {
+		state.making.set(event.run, event.kind === "test" ? {what: event.test} : {what: event.what, done: event.done, total: event.total});
+		builds(state.job);
+		return;
+	}
 
 	if (event.kind === "test" && run) {
 		run.current_test = event.test;
@@ -92,6 +128,7 @@ function onevent(event) {
 		refresh();
 }
 
+fill(byId("builds"), scroller("Kernels", table("Kernels", ["Kernel", "Column", "Class", "State", "Made by", "Progress"], h("tbody", {id: "build-rows"}))));
 fill(byId("runs"), scroller("Runs", table("Runs", ["Run", "Build", "Class", "Board", "State", "Progress", "Results"], h("tbody", {id: "run-rows"}))));
 if (id) {
 	refresh();

@@ -42,7 +42,7 @@ function stateBadge(state, proves) {
 
 // The verdict on a revision, and its one sentence.
 function judged(column) {
-	if (!column.verdict)
+	if (!column.verdict || column.state === "running")
 		return null;
 	return [h("div", null, h("span", {class: `badge big ${TONE[column.verdict] ?? "quiet"}`}, h("span", {"aria-hidden": "true"}, SYMBOL[column.verdict] ?? "?", " "), JUDGED[column.verdict] ?? column.verdict)),
 		h("div", {class: "small why"}, column.why),
@@ -52,7 +52,7 @@ function judged(column) {
 function runLine(run) {
 	return h("div", {class: "small"}, runLink(run.id), run.board ? [" on ", boardLink(run.board)] : null,
 		run.state === "running" ? [h("div", null, progress(`results of run ${run.id}`, run.arrived, run.planned)), h("div", null, stage(run))] :
-			run.state === "queued" ? " queued" : null,
+			run.state === "queued" ? ` ${stage(run) ?? "queued"}` : null,
 		run.state === "failed" ? fault(run.fault) : null);
 }
 

@@ -4,7 +4,7 @@ export const SYMBOL = {
 	pass: "✓", fail: "✗", known: "✗", skip: "–", inconclusive: "?", error: "!", missing: "∅",
 	"no-verdict": "–", incomplete: "◐", running: "▸", "not-sensitive": "⊘", sensitive: "◎",
 	good: "✓", bad: "✗", costs: "▲",
-	queued: "○", done: "■", failed: "!", cancelled: "–",
+	queued: "○", building: "▸", complete: "✓", done: "■", failed: "!", cancelled: "–",
 	unknown: "?", idle: "○", busy: "▸", unreachable: "✗", disabled: "‖",
 	submitted: "✓", skipped: "–", waiting: "○", sending: "▸", handed: "▸", sent: "✓",
 };
@@ -14,7 +14,7 @@ export const TONE = {
 	pass: "good", fail: "bad", error: "warn", inconclusive: "warn", missing: "warn", incomplete: "warn", running: "busy",
 	good: "good", bad: "bad", costs: "warn", "not-sensitive": "warn",
 	sent: "good", submitted: "good", waiting: "busy", sending: "busy", handed: "busy",
-	failed: "warn", busy: "busy", unreachable: "bad", unknown: "warn", disabled: "warn",
+	failed: "warn", building: "busy", complete: "good", busy: "busy", unreachable: "bad", unknown: "warn", disabled: "warn",
 	fixed: "good", "still-passing": "quiet", regressed: "bad", "still-failing": "bad", flaky: "warn", conflict: "warn",
 	"fixed-then-lost": "bad", new: "busy", gone: "warn", skipped: "quiet", "no-verdict": "quiet", "expected-gap": "quiet", "known-failing": "quiet",
 };
