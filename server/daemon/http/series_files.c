@@ -167,14 +167,16 @@ int series_files_reply(struct http_req *req, json_t *patches)
 /* ---- What changed ---- */
 
 struct loaded {
-	struct patchdiff_patch *patches; /* owned, with their texts */
+	struct patchdiff_patch *patches; /* owned */
+	char **texts;                    /* owned: theirs */
 	size_t count;
 };
 
 static void loaded_release(struct loaded *l)
 {
 	for (size_t i = 0; i < l->count; i++)
-		free((char *)(uintptr_t)l->patches[i].text);
+		free(l->texts[i]);
+	free((void *)l->texts);
 	free(l->patches);
 }
 
@@ -184,6 +186,7 @@ static int load(struct http_req *req, json_t *patches, struct loaded *l, struct 
 	size_t i;
 
 	l->patches = xcalloc(json_array_size(patches) + 1, sizeof(*l->patches));
+	l->texts = (char **)xcalloc(json_array_size(patches) + 1, sizeof(*l->texts));
 	json_array_foreach(patches, i, patch)
 	{
 		SCOPED_STR path = upload_path(req->ctx->state_dir,
@@ -191,7 +194,7 @@ static int load(struct http_req *req, json_t *patches, struct loaded *l, struct 
 		struct patchdiff_patch *p = &l->patches[i];
 
 		p->subject = json_string_value(json_object_get(patch, "subject"));
-		p->text = fs_read_file(path, SERIES_PATCH_MAX, &p->len, err);
+		p->text = l->texts[i] = fs_read_file(path, SERIES_PATCH_MAX, &p->len, err);
 		if (!p->text)
 			return -1;
 		l->count = i + 1;

@@ -351,7 +351,8 @@ static bool git_file(struct diff_reader *r, struct file *f)
 	size_t before;
 	bool there;
 
-	(void)diff_peek(r, 0, &line);
+	if (!diff_peek(r, 0, &line))
+		return false;
 	f->header = (struct diff_line){line.text + 11, line.len - 11};
 	diff_take(r, &line);
 	if (!headers(r, f) || !sides(r, f, &there) || !header_check(r, f) ||

@@ -70,7 +70,7 @@ bool diff_is_hunk(const struct diff_line *line)
 static bool body_line(struct diff_reader *r, struct hunk *h, const struct diff_line *line)
 {
 	/* Mailers cut the space of an empty line of context; git takes that. */
-	char kind = line->len > 0 ? line->text[0] : ' ';
+	int kind = line->len > 0 ? line->text[0] : ' ';
 
 	if (kind == '\\' && diff_starts(line, "\\ ")) {
 		diff_take(r, line);

@@ -63,10 +63,11 @@ static const char *charset_of(const char *text, size_t len, const char *said)
 char *mail_utf8(const char *text, size_t len, const char *charset)
 {
 	const char *from = charset_of(text, len, charset);
-	iconv_t cd = from ? g_mime_iconv_open("UTF-8", from) : (iconv_t)-1;
+	iconv_t none = (iconv_t)-1; /* NOLINT(performance-no-int-to-ptr): iconv(3)'s own */
+	iconv_t cd = from ? g_mime_iconv_open("UTF-8", from) : none;
 	char *other = NULL, *out, *to;
 
-	if (cd != (iconv_t)-1) {
+	if (cd != none) {
 		other = g_mime_iconv_strndup(cd, text, len);
 		(void)g_mime_iconv_close(cd);
 	}

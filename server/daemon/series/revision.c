@@ -232,6 +232,9 @@ static void revision_make(const struct items *items, struct series_revision *r)
 {
 	const struct item *head = items->cover ? items->cover : items->order[0];
 
+	/* Each part is there: items_order() would have complained. */
+	if (!head)
+		return;
 	r->title = xstrdup(head->subject.title);
 	r->author = xstrdup(head->author);
 	r->address = xstrdup(head->address);
@@ -242,7 +245,7 @@ static void revision_make(const struct items *items, struct series_revision *r)
 	r->patches = xcalloc(items->total, sizeof(*r->patches));
 	r->patches_count = items->total;
 	tags_take(head, r);
-	for (size_t i = 0; i < items->total; i++) {
+	for (size_t i = 0; i < items->total && items->order[i]; i++) {
 		patch_make(items->order[i], &r->patches[i]);
 		tags_take(items->order[i], r);
 	}
