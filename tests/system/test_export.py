@@ -102,7 +102,7 @@ class Export(unittest.TestCase):
     @classmethod
     def add_series(cls):
         for version in (1, 2):
-            cls.api.post("/api/v1/series/revisions", {"mbox": cls.mails(version), "series": "flush"})
+            cls.api.post("/api/v1/series", {"mbox": cls.mails(version), "series": "flush"})
         revision = cls.api.get("/api/v1/series/flush/revisions/2")
         patches = [p["sha256"] for p in revision["patches"]]
         cls.patchset_hash = hashlib.sha256("".join(p + "\n" for p in patches).encode()).hexdigest()
