@@ -8,7 +8,6 @@ import json
 import os
 import random
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,6 @@ import kcidb_v05_03
 
 SEED = int(os.environ.get("COHORT_SEED", str(int(time.time()))))
 FAKE = os.path.join(farm.TOP, "tests/system/fake_board.py")
-NOW = 1_790_000_000_000_000
 
 # The program that cohortd starts for each board: builders are real, boards that test are not.
 WRAPPER = f"""#!{sys.executable}
@@ -113,31 +111,15 @@ class Case(unittest.TestCase):
         self.api = self.farm.start()
         self.addCleanup(self.farm.stop)
 
-    # ---- Series, as the store has them ----
-
-    def store(self, text, *values):
-        connection = sqlite3.connect(os.path.join(self.farm.state, "cohort.db"), timeout=30)
-        with connection:
-            cursor = connection.execute(text, values)
-        connection.close()
-        return cursor.lastrowid
-
     def add_series(self, name, *revisions):
         """Revisions v1, v2 ... with the mails of each."""
-        series = self.store("INSERT INTO series (name, key, title, author, created) VALUES (?, ?, ?, 'A', ?)", name, f"name {name}",
-                            name, NOW)
         for version, mails in enumerate(revisions, 1):
-            revision = self.store("INSERT INTO revision (series, version, label, title, author, patchset_hash, created)"
-                                  " VALUES (?, ?, ?, ?, 'A', ?, ?)", series, version, f"v{version}", name, f"{version:064}", NOW)
+            mbox = ""
             for n, path in enumerate(mails, 1):
-                with open(path, "rb") as file:
-                    data = file.read()
-                sha256 = hashlib.sha256(data).hexdigest()
-                status, _ = self.api.call("PUT", f"/api/v1/files/{sha256}", data)
-                self.assertIn(status, (200, 201))
-                self.store("INSERT INTO patch (revision, n, subject, author, sha256, diff_sha256) VALUES (?, ?, ?, 'A', ?, ?)",
-                           revision, n, f"patch {n}", sha256, sha256)
-        return series
+                with open(path, encoding="utf-8") as file:
+                    separator, mail = file.read().split("\n", 1)
+                mbox += f"{separator}\nMessage-ID: <{name}-v{version}-{n}@x>\n{mail}"
+            self.api.post("/api/v1/series", {"mbox": mbox, "series": name, "version": version})
 
     def flush_series(self):
         one = ("mm: one is more", {"mm.c": [("return 1", "return 11")]})
@@ -210,9 +192,8 @@ class Path(Case):
             self.assertEqual(hashes[item["name"]], want, item)
         checks = self.api.get(f"/api/v1/jobs/{job['id']}/export?format=b4")
         self.assertEqual({c["summary"].split(" on ")[0] for c in checks}, {"v2 against base"})
-        self.store("UPDATE revision SET message_id = label || '@x'")
-        self.assertEqual(self.api.get("/api/v1/checks?message_id=v2@x"), checks)
-        self.assertEqual({c["summary"].split(" on ")[0] for c in self.api.get("/api/v1/checks?message_id=v1@x")}, {"v1 against base"})
+        self.assertEqual(self.api.get("/api/v1/checks?message_id=flush-v2-1@x"), checks)
+        self.assertEqual({c["summary"].split(" on ")[0] for c in self.api.get("/api/v1/checks?message_id=flush-v1-1@x")}, {"v1 against base"})
 
     def check_order(self, job):
         """Behind the first round columns take turns on each board."""
@@ -232,7 +213,9 @@ class Bad(Case):
         self.add_series("flush", self.tree.series(broken), self.tree.series(good))
         other = self.tree.series(("mm: one is most", {"mm.c": [("return 1", "return 111")]}),
                                  ("mm: less", {"mm.c": [("return 111", "return 0")]}))
-        self.add_series("torn", other[1:])
+        with open(other[1], encoding="utf-8") as file:
+            alone = file.read().replace("[PATCH 2/2]", "[PATCH]")
+        self.add_series("torn", [builder.put(f"{self.directory}/alone.patch", alone)])
         job = self.farm.wait_job(self.api.post("/api/v1/jobs", self.study(boards={"cache": ["vivt"]}, rounds=2))["id"])
         self.assertEqual((job["state"], job["complete"]), ("done", False))
         states = {b["column"]: b for b in job["builds"]}
