@@ -28,11 +28,20 @@ function head(job) {
 		["Tests", h("span", {class: "mono wrap"}, (job.tests ?? []).join(" "))],
 		["Boards", selectorText(job.selector)],
 		["Repetitions", String(job.repetitions)],
+		["Rounds", job.study ? [String(job.round), job.deciding ? ", more while something is open" : null, job.study.stopped ? `, then ${job.study.stopped}` : null] : null],
 		["Priority", String(job.priority)],
 		["Submitted", time(job.created)],
 		["Ended", job.ended ? time(job.ended) : null],
 		["Took", job.ended ? duration(elapsedMs(job.created, job.ended) * 1000) : null],
 	]));
+}
+
+// Rounds are the study's, attempts are about what the farm broke.
+function times(run) {
+	return [
+		run.round > 1 ? h("div", {class: "small"}, `round ${run.round}`) : null,
+		run.attempt > 1 ? h("div", {class: "small"}, `attempt ${run.attempt} of ${run.max_attempts}`) : null,
+	];
 }
 
 function runRow({run, labels}) {
@@ -41,7 +50,7 @@ function runRow({run, labels}) {
 		h("td", {class: "wrap"}, labels[run.column] ?? run.build.name),
 		h("td", null, h("span", {class: "mono"}, run.cache), " ", kindLabel(run.kind)),
 		h("td", null, boardLink(run.board)),
-		h("td", null, badge(run.state), run.attempt > 1 ? h("div", {class: "small"}, `attempt ${run.attempt} of ${run.max_attempts}`) : null),
+		h("td", null, badge(run.state), times(run)),
 		h("td", null, progress(`results of run ${run.id}`, run.arrived, run.planned), h("div", {class: "small"}, stage(run))),
 		h("td", null, tally(run.verdicts), fault(run.fault)));
 }
@@ -52,7 +61,7 @@ function making(build) {
 	if (build.state === "failed" && build.failure)
 		return h("pre", {class: "wrap"}, [build.failure.step, build.failure.text].filter(Boolean).join(": "));
 	if (build.state !== "building" || !last)
-		return null;
+		return h("span", {class: "mono"}, build.release);
 	return last.total > 0 ? progress(`${last.what} of ${build.name}`, last.done, last.total) : h("span", {class: "mono"}, last.what);
 }
 
@@ -128,7 +137,7 @@ function onevent(event) {
 		refresh();
 }
 
-fill(byId("builds"), scroller("Kernels", table("Kernels", ["Kernel", "Column", "Class", "State", "Made by", "Progress"], h("tbody", {id: "build-rows"}))));
+fill(byId("builds"), scroller("Kernels", table("Kernels", ["Kernel", "Column", "Class", "State", "Made by", "Release"], h("tbody", {id: "build-rows"}))));
 fill(byId("runs"), scroller("Runs", table("Runs", ["Run", "Build", "Class", "Board", "State", "Progress", "Results"], h("tbody", {id: "run-rows"}))));
 if (id) {
 	refresh();

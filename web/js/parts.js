@@ -56,7 +56,7 @@ export function fault(one) {
 
 export function stage(run) {
 	if (run.state === "queued" && run.stage === "build")
-		return "waits for its kernel";
+		return STAGE.build;
 	if (run.state !== "running")
 		return null;
 	return [STAGE[run.stage] ?? run.stage ?? "starting", run.current_test ? [": ", h("span", {class: "mono"}, run.current_test)] : null];

@@ -125,7 +125,7 @@ export const KIND = {
 };
 
 export const STAGE = {
-	provision: "files to the board", boot: "booting", prove: "proving kernel and cache class", test: "testing", collect: "collecting",
+	build: "waits for its kernel", provision: "files to the board", boot: "booting", prove: "proving kernel and cache class", test: "testing", collect: "collecting",
 };
 
 // Fault codes of the farm: never the kernel's fault.
@@ -139,5 +139,6 @@ export const FAULT = {
 	"agent-failed": "the agent could not start", "agent-died": "the agent died", "agent-protocol": "the agent's journal makes no sense",
 	"board-lost": "the board went silent", "power-lost": "the board is without power",
 	"collect-failed": "a file of the build is not what the builder said", "run-timeout": "the run took too long", "lease-lost": "the lease was lost", "worker-died": "the board's process died",
+	"build-failed": "there is no kernel: its build failed",
 	"no-board": "no fitting board came free in time", internal: "the farm itself failed",
 };
