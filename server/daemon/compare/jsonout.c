@@ -93,11 +93,14 @@ void jsonout_part(struct jsonout *out, double value)
 void jsonout_number(struct jsonout *out, double value)
 {
 	char digits[32];
+	int len;
 
-	if (value >= 1 && value <= 1)
-		jsonout_raw(out, "1");
-	else if (isfinite(value))
-		jsonout_bytes(out, digits, (size_t)snprintf(digits, sizeof(digits), "%.6g", value));
-	else
+	if (value >= 1 && value <= 1) {
+		jsonout_raw(out, "1"); /* most of them */
+	} else if (isfinite(value)) {
+		len = snprintf(digits, sizeof(digits), "%.6g", value);
+		jsonout_bytes(out, digits, (size_t)len);
+	} else {
 		jsonout_raw(out, "null");
+	}
 }

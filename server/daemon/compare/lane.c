@@ -314,17 +314,16 @@ static void read_samples(struct reader *r, struct samples *s, double values[SAMP
 	s->values = values;
 	s->ends = ends;
 	while (!r->wrong && *r->at == ' ') {
-		char *end;
+		char *end = NULL;
 
 		if (strncmp(r->at, " |", 2) == 0 && s->groups + 1 < SAMPLES_MAX) {
 			ends[s->groups++] = s->count;
 			r->at += 2;
 			continue;
 		}
-		r->wrong |= s->count == SAMPLES_MAX;
-		if (!r->wrong)
+		if (s->count < SAMPLES_MAX)
 			values[s->count++] = strtod(r->at, &end);
-		r->wrong = r->wrong || end == r->at;
+		r->wrong = !end || end == r->at;
 		r->at = r->wrong ? r->at : end;
 	}
 	ends[s->groups++] = s->count;

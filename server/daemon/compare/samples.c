@@ -159,7 +159,7 @@ static void prepare(struct drawing *d, const struct samples *samples)
 
 		for (size_t k = 0; k < n; k++)
 			below += samples->values[k] < samples->values[i] ||
-			         (samples->values[k] <= samples->values[i] && k < i);
+			         (k < i && samples->values[k] <= samples->values[i]);
 		d->rank[i] = (unsigned char)below;
 		d->sorted[below] = samples->values[i];
 	}

@@ -192,7 +192,7 @@ int lane_load_run(struct db *db, const struct lane_run *run, struct lane *lane, 
 	if (rc == 0)
 		rc = load_results(db, run, &warned, lane, there, texts, err);
 	free(warned.tests);
-	if (rc == 0 && memchr(there, false, (size_t)run->planned))
+	if (rc == 0 && memchr(there, 0, (size_t)run->planned))
 		rc = add_planned(db, run, lane, there, texts, err);
 	if (rc == 0 && !run->open)
 		rc = load_values(db, run, lane, texts, err);
