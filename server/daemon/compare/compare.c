@@ -330,7 +330,7 @@ static void make_rows(struct compare_class *class, const struct compare_lane *co
 	class->tallies = t.tallies;
 	rowmap_release(&t.map);
 	free(t.board);
-	if (t.count > 0)
+	if (class->rows)
 		qsort(class->rows, class->rows_count, sizeof(*class->rows), by_order);
 	if (input->known_count > 0)
 		know_tests(class, input->columns);
