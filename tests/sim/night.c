@@ -10,6 +10,7 @@
 #include "server/daemon/nightly/zone.h"
 #include "server/daemon/report/outbox.h"
 #include "server/daemon/report/page.h"
+#include "server/daemon/store/world.h"
 #include "server/daemon/suite.h"
 
 #include <inttypes.h>
@@ -193,12 +194,13 @@ static void deliver(struct night *n, const struct courier_step *step, int64_t *w
 /* Everything that the threads would do now. *wake: when they want to be there again, in true time. */
 static void work(struct night *n, int64_t *wake)
 {
+	const struct world_config world = {.suites = n->suites};
 	struct nightly_outlook outlook;
 	int64_t due;
 	bool made;
 	struct err err;
 
-	if (nightly_step(n->store, n->suites, night_clock(), &outlook, &err) < 0)
+	if (nightly_step(n->store, &world, night_clock(), &outlook, &err) < 0)
 		night_die(n, "schedules: %s", err.text);
 	night_jobs_look(n, job_started);
 	if (outlook.due != INT64_MAX)

@@ -12,13 +12,22 @@ const char *findings_change(size_t i)
 	return changes[i];
 }
 
+size_t findings_column(const json_t *compare)
+{
+	const json_t *columns = json_object_get(compare, "columns");
+	size_t last = json_array_size(json_object_get(compare, "labels"));
+
+	while (last > 1 && field_is(json_array_get(columns, last - 1), "role", "control"))
+		last--;
+	return last > 0 ? last - 1 : 0;
+}
+
 /* The cell of the row that shows the change: NULL when nothing failed there. */
-static json_t *telling(const json_t *row, size_t *column)
+static json_t *telling(const json_t *doc, const json_t *row, size_t *column)
 {
 	json_t *cells = json_object_get(row, "cells"), *cell;
-	size_t last = json_array_size(cells) - 1;
 
-	*column = field_is(row, "class_of_change", "fixed") ? 0 : last;
+	*column = field_is(row, "class_of_change", "fixed") ? 0 : findings_column(doc);
 	cell = json_array_get(cells, *column);
 	return field_int(cell, "fail") + field_int(cell, "warnings") > 0 &&
 	                       field_int(cell, "result") > 0
@@ -47,7 +56,7 @@ static void row_take(json_t *findings, const json_t *doc, const json_t *class, c
 	size_t column;
 	char rate[48];
 
-	cell = telling(row, &column);
+	cell = telling(doc, row, &column);
 	/* A cell says more than its test: it has the record. */
 	if (!cell || (before && !json_is_null(json_object_get(before, "cell"))))
 		return;

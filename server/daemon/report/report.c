@@ -101,6 +101,7 @@ int report_step(struct report *r, int64_t now_us, int64_t *due, struct err *err)
 	int rc = 0;
 
 	*due = INT64_MAX;
+	r->source.now_us = r->digest.source.now_us = now_us;
 	if (r->mails) {
 		rc = digest_step(r->config.store, &r->digest, now_us, due, &made, err);
 		if (made)

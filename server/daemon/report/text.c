@@ -57,7 +57,11 @@ static char *matrix_cell(const json_t *column)
 		return xasprintf("part %lld/%lld", pass, all);
 	if (field_is(column, "state", "pass"))
 		return xasprintf("pass %lld/%lld", pass, all);
-	return xstrdup(field_is(column, "state", "running") ? "running" : "no verdict");
+	if (field_is(column, "state", "running"))
+		return xstrdup("running");
+	if (field_is(column, "state", "sensitive")) /* a control that fails where it must */
+		return xstrdup("seen");
+	return xstrdup(field_is(column, "state", "not-sensitive") ? "NOT SEEN" : "no verdict");
 }
 
 static void matrix_row(struct page *page, const char *name, const json_t *list, bool labels)
@@ -156,15 +160,16 @@ static void since(struct page *page, const json_t *facts, size_t room)
 
 static void changes(struct page *page, const json_t *facts, size_t room)
 {
-	const json_t *labels = json_object_get(json_object_get(facts, "compare"), "labels"), *one;
-	size_t count = json_array_size(labels), i;
+	const json_t *compare = json_object_get(facts, "compare"), *one;
+	const json_t *labels = json_object_get(compare, "labels");
+	size_t last = findings_column(compare), i;
 	struct listing l = {.page = page, .room = room};
 
-	if (count < 2)
+	if (last == 0)
 		page_line(page, "What failed in %s:", json_string_value(json_array_get(labels, 0)));
 	else
 		page_line(page, "What %s changes against %s:",
-		          json_string_value(json_array_get(labels, count - 1)),
+		          json_string_value(json_array_get(labels, last)),
 		          json_string_value(json_array_get(labels, 0)));
 	json_array_foreach(json_object_get(facts, "findings"), i, one)
 		LIST(&l, "  %s: %s on %s, %s: %s failed on %s", field_text(one, "change"),
@@ -242,7 +247,7 @@ static bool vouched(const json_t *compare, const json_t *run)
 {
 	const json_t *class = class_of_run(compare, run);
 	const json_t *columns = json_object_get(class, "columns");
-	const json_t *last = json_array_get(columns, json_array_size(columns) - 1);
+	const json_t *last = json_array_get(columns, findings_column(compare));
 
 	return json_is_true(json_object_get(class, "proves_coherency")) &&
 	       field_is(last, "state", "pass");
@@ -253,7 +258,7 @@ static json_t *boards_of(const json_t *facts, bool good)
 {
 	const json_t *compare = json_object_get(facts, "compare"), *run;
 	json_t *boards = json_object();
-	json_int_t last = (json_int_t)json_array_size(json_object_get(compare, "labels")) - 1;
+	json_int_t last = (json_int_t)findings_column(compare);
 	size_t i;
 
 	json_array_foreach(json_object_get(json_object_get(facts, "job"), "runs"), i, run)
