@@ -433,26 +433,29 @@ class Hooks(Out):
         self.assertEqual(len(other.posts), 1)
 
     def test_verdict_changed(self):
+        """A night without a verdict, since the board is not there, and one that passes."""
+        there = os.path.join(self.farm.directory, "there")
+        self.farm.board("b1", reachable=there)
         api = self.open()
         document = schedule()
         document["job"]["tests"] = ["t-1"]
         document["job"]["builds"] = ["latest:m"]
         api.post("/api/v1/builds", {"name": "m1", "arch": "x86-64", "series": "m"})
         api.post("/api/v1/schedules", document)
-        jobs = [self.farm.wait_job(api.post("/api/v1/schedules/night/run", {})["job"])["id"]]
+        jobs = [api.post("/api/v1/schedules/night/run", {})["job"]]
+        api.post(f"/api/v1/jobs/{jobs[0]}/cancel", {}, status=200)
         farm.wait_for("the first", lambda: self.receiver.posts, 40)
-        self.farm.stop()
-        db = sqlite3.connect(os.path.join(self.farm.state, "cohort.db"))
-        with db:
-            db.execute("UPDATE result SET verdict = 'fail'")
-        db.close()
-        self.begin()
-        jobs.append(self.farm.wait_job(self.api.post("/api/v1/schedules/night/run", {})["job"])["id"])
+        with open(there, "w", encoding="ascii"):
+            pass
+        jobs.append(self.farm.wait_job(api.post("/api/v1/schedules/night/run", {})["job"])["id"])
         farm.wait_for("all three", lambda: len(self.receiver.posts) >= 3, 40)
         told = [self.check(*post) for post in self.receiver.posts]
         self.assertEqual([t["event"] for t in told], ["job-ended", "job-ended", "verdict-changed"])
+        self.assertEqual([t["job"]["state"] for t in told], ["cancelled", "done", "done"])
         self.assertEqual((told[2]["job"]["id"], told[2]["before"], told[2]["schedule"]), (jobs[1], jobs[0], "night"))
-        self.assertEqual(told[2]["changes"], [{"cache": "none", "kind": "host", "label": "m", "from": "fail", "to": "pass"}])
+        changes = told[2]["changes"]
+        self.assertEqual([(c["cache"], c["kind"], c["label"], c["to"]) for c in changes], [("none", "host", "m", "pass")])
+        self.assertIn(changes[0]["from"], ("incomplete", "no-verdict"))
 
     def test_wrong_files(self):
         good = {"name": "ci", "url": self.receiver.url, "secret_file": "secret", "events": ["job-ended"]}
