@@ -17,8 +17,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define FOLLOW_MS 1000 /* while something waits for jobs to end */
-#define RETRY_MS  1000 /* after the store failed */
+#define SOON_MS 1000 /* while something waits for jobs to end, and after the store failed */
 
 struct nightly {
 	struct nightly_config config;
@@ -88,10 +87,8 @@ static void *nightly_main(void *arg)
 		int64_t now = time_wall_us();
 		int timeout_ms = -1;
 
-		if (look(n, now, &outlook) < 0)
-			timeout_ms = RETRY_MS;
-		else if (outlook.waiting)
-			timeout_ms = FOLLOW_MS;
+		if (look(n, now, &outlook) < 0 || outlook.waiting)
+			timeout_ms = SOON_MS;
 		wait_for_work(n, now, &outlook, timeout_ms);
 	}
 	return NULL;
