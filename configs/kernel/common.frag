@@ -1,4 +1,4 @@
-# Reference flavour of the farm's own kernels: allnoconfig plus this plus one of v5.frag, v6.frag.
+# Reference flavour of the farm's own kernels: allnoconfig plus this plus one of v5.frag, v6.frag, v7.frag.
 # No debugging options that change timing or hide a stale line. Each option asked for here must be in
 # the finished .config, or setup/kernel refuses to build. An option is named once over all fragments.
 
@@ -65,8 +65,6 @@ CONFIG_ZSWAP=y
 # ARM
 CONFIG_ARCH_MULTIPLATFORM=y
 CONFIG_ARCH_MULTI_V4T=n
-CONFIG_ARCH_MULTI_V7=n
-CONFIG_ARCH_VERSATILE=y
 CONFIG_AEABI=y
 CONFIG_ARM_THUMB=y
 CONFIG_KUSER_HELPERS=y
@@ -81,7 +79,7 @@ CONFIG_KEXEC=y
 CONFIG_RELOCATABLE=n
 CONFIG_ARM_UNWIND=y
 
-# Network: virtio in QEMU; smc91x for a board whose virtio is gone
+# Network: virtio
 CONFIG_NET=y
 CONFIG_PACKET=y
 CONFIG_UNIX=y
@@ -94,20 +92,13 @@ CONFIG_ETHTOOL_NETLINK=n
 CONFIG_NETDEVICES=y
 CONFIG_NET_CORE=y
 CONFIG_VIRTIO_NET=y
-CONFIG_ETHERNET=y
-CONFIG_NET_VENDOR_SMSC=y
-CONFIG_SMC91X=y
-CONFIG_SMSC911X=y
 
 # Devices of the board
 CONFIG_DEVTMPFS=y
 CONFIG_DEVTMPFS_MOUNT=y
 CONFIG_STANDALONE=y
 CONFIG_PREVENT_FIRMWARE_BUILD=y
-CONFIG_PCI=y
-CONFIG_PCI_VERSATILE=y
 CONFIG_VIRTIO_MENU=y
-CONFIG_VIRTIO_PCI=y
 CONFIG_VIRTIO_MMIO=y
 CONFIG_VIRTIO_BLK=y
 CONFIG_TTY=y
@@ -147,9 +138,6 @@ CONFIG_MTD_BLOCK=y
 CONFIG_MTD_MTDRAM=y
 CONFIG_MTD_UBI=y
 CONFIG_MTD_UBI_BLOCK=y
-CONFIG_MMC=y
-CONFIG_MMC_BLOCK=y
-CONFIG_MMC_ARMMMCI=y
 
 # File systems
 CONFIG_EXT4_FS=y

@@ -15,7 +15,7 @@ from test_board import Board, of, read, wire_file
 
 QEMU_BOARD = os.path.join(farm.TOP, "configs/boards/qemu-board")
 AGENT = os.path.join(farm.AGENTS, "cohort-agent-armel")
-CLASSES = {"vivt": ("v5", "vivt"), "vipt-aliasing": ("v6", "vipt-aliasing"), "armv7": ("v7", "pipt")}
+CLASSES = {"vivt": ("v5", "vivt"), "vipt-aliasing": ("v6", "vipt-aliasing"), "armv7": ("armmp", "pipt")}
 
 
 def output(*argv):
@@ -25,10 +25,10 @@ def output(*argv):
 def build_of(kernel_class, variant="stock"):
     """The build part of a request, from what setup/ makes."""
     kernel = output(os.path.join(farm.TOP, "setup/kernel"), kernel_class, variant)
-    modules = [os.path.join(kernel, "modules")] if kernel_class == "v7" else []
+    modules = [os.path.join(kernel, "modules")] if kernel_class == "armmp" else []
     initramfs = output(os.path.join(farm.TOP, "setup/initramfs"), *modules)
     files = {"kernel": wire_file(os.path.join(kernel, "zImage")), "initramfs": wire_file(initramfs)}
-    if kernel_class != "v7":
+    if kernel_class in ("v5", "v6"):
         files["dtb"] = wire_file(os.path.join(kernel, "board.dtb"))
     return {"id": 1, "name": f"{kernel_class}-{variant}", "cmdline": "", "files": files,
             "release": read(kernel, "release").strip(), "build_id": read(kernel, "build-id").strip()}

@@ -195,7 +195,7 @@ class Setup(Case):
     def test_what_is_not_there(self):
         self.refused(self.script("kernel", "v9", "stock"), "no such class: v9")
         self.refused(self.script("kernel", "v5", "m99"), "no such variant: m99")
-        self.refused(self.script("kernel", "v7", "m2-anon-flush"), "v7", "no variant m2-anon-flush")
+        self.refused(self.script("kernel", "armmp", "m2-anon-flush"), "armmp", "no variant m2-anon-flush")
         self.refused(self.script("initramfs", "/nonexistent"), "no such directory: /nonexistent")
         self.refused(self.script("build-id", "/nonexistent"), "/nonexistent")
         self.refused(self.script("build-id", self.file("image", b"no kernel")), "no single GNU build-id")
