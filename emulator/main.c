@@ -125,8 +125,11 @@ static int connect_host(struct host *host, const struct options *options, struct
 	}
 	if (open_drives(&host->links, options, err) < 0)
 		return -1;
-	if (options->forwards || options->nic_given)
+	if (options->forwards || options->nic_given) {
+		/* libslirp writes to connections that their client has closed; that must not end the board. */
+		(void)signal(SIGPIPE, SIG_IGN);
 		host->links.net = net_new();
+	}
 	for (unsigned n = 0; n < options->forwards; n++) {
 		if (net_forward(host->links.net, options->forward[n].host,
 		                options->forward[n].guest, err) < 0)

@@ -28,11 +28,6 @@ def pattern(number):
     return b"".join(word.to_bytes(4, "little") for word in words)
 
 
-def instructions(figures):
-    """How many --stats says were run; other messages may be in front."""
-    return int(re.search(r"(\d+) instructions in", figures).group(1))
-
-
 class Devices(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -200,6 +195,27 @@ class Devices(unittest.TestCase):
                     back += more
         self.assertEqual(back, data)
         self.assertIn("init: echo:7: ended", program.communicate(timeout=60)[0])
+
+    def test_client_that_leaves(self):
+        """A client that closes before the answer comes takes the board neither down nor off the network."""
+        port, other = farm.free_port(), farm.free_port()
+        argv = self.command("--forward", f"{port}:7", "--forward", f"{other}:8", init=["echo:7", "echo:8"],
+                            kernel="ip=10.0.2.15::10.0.2.2:255.255.255.0::eth0:off")
+        program = self.start(*argv[1:])
+        for line in program.stdout:
+            if "echo:7: listens" in line:
+                break
+        with farm.wait_for("the forwarded port", lambda: connect(port)) as client:
+            client.sendall(bytes(20_000))
+        for line in program.stdout:
+            if "echo:8: listens" in line:
+                break
+        self.assertIsNone(program.poll())
+        with farm.wait_for("the other port", lambda: connect(other)) as client:
+            client.sendall(b"still there")
+            self.assertEqual(client.recv(100), b"still there")
+        self.assertIn("init: echo:8: ended", program.communicate(timeout=60)[0])
+        self.assertEqual(program.returncode, 0)
 
     def test_monitor(self):
         port, path = farm.free_port(), self.path("monitor")
