@@ -20,6 +20,8 @@ enum { VARIANT_PEEK, VARIANT_DELIVERED, VARIANT_REAP, VARIANTS };
 #define REQUESTS 300U /* the ring has room for twice as many, over five pages */
 #define LOST     0U   /* no tag is this */
 
+#define RINGS_TRIED 8U
+
 struct ring {
 	aio_context_t context;
 	volatile struct aio_ring *shared;
@@ -27,15 +29,43 @@ struct ring {
 	int fd;
 };
 
+/* On aliasing VIPT nothing can show when head and tail have the same colour for the kernel as for us, which is a matter of
+ * luck. An odd distance is one with two colours, too. */
+static bool is_blind(const struct ctx *ctx, const struct ring *ring)
+{
+	uint64_t frame;
+
+	if (ctx->class_bits != CLASS_VIPT_ALIASING || ring->shared->magic != AIO_RING_MAGIC)
+		return false;
+	frame = page_frame(ring->at);
+	return frame != 0 && ((frame ^ colour_of(ring->at)) & 1U) == 0;
+}
+
+/* Make a ring that is not blind, if one of some can be had. Returns 0, or -1 with errno. */
+static int ring_setup(const struct ctx *ctx, struct ring *ring)
+{
+	aio_context_t tried[RINGS_TRIED];
+	unsigned int count = 0;
+
+	while (count < RINGS_TRIED && (count == 0 || is_blind(ctx, ring))) {
+		if (aio_setup(REQUESTS, &tried[count]) < 0)
+			break;
+		ring->context = tried[count++];
+		ring->shared = aio_ring(ring->context);
+		memcpy(&ring->at, &ring->context, sizeof(ring->at));
+	}
+	for (unsigned int i = 0; i + 1 < count; i++)
+		(void)aio_destroy(tried[i]);
+	return count > 0 ? 0 : -1;
+}
+
 static int ring_open(struct ctx *ctx, struct ring *ring)
 {
-	if (aio_setup(REQUESTS, &ring->context) < 0) {
+	if (ring_setup(ctx, ring) < 0) {
 		if (errno == EAGAIN)
 			return ctx_skip(ctx, REASON_NO_MEMORY, "the board's limit of requests");
 		return ctx_cannot(ctx, "asynchronous I/O");
 	}
-	ring->shared = aio_ring(ring->context);
-	memcpy(&ring->at, &ring->context, sizeof(ring->at));
 	if (ring->shared->magic == AIO_RING_MAGIC && ring->shared->compatible == 1 &&
 	    ring->shared->incompatible == 0 && ring->shared->count > REQUESTS)
 		return 0;
