@@ -12,6 +12,8 @@
 
 /* Failing cells of a class whose evidence is shown below the table. */
 #define EVIDENCE_MAX 6
+/* Failing cells that are asked for it: a test keeps records of some of its cells only. */
+#define EVIDENCE_ASK 100
 
 struct compare {
 	char *path;        /* owned */
@@ -163,14 +165,19 @@ static void why_cell(struct term_table *table, const json_t *row)
 		term_cell(table, TERM_DIM, "%s", field_text(row, "proof"));
 }
 
-static void print_row(struct term_table *table, const json_t *class, const json_t *row)
+/* alike: so many cells of the test say what its own row says, and have no line of their own. */
+static void print_row(struct term_table *table, const json_t *class, const json_t *row,
+                      size_t alike)
 {
 	json_t *cell;
 	size_t k;
 
 	term_cell(table, TERM_PLAIN, "%s", field_text(class, "cache"));
 	term_cell(table, TERM_PLAIN, "%s", field_text(row, "test"));
-	term_cell(table, TERM_PLAIN, "%s", field_text(row, "cell"));
+	if (alike > 0)
+		term_cell(table, TERM_DIM, "and %zu cell%s alike", alike, alike == 1 ? "" : "s");
+	else
+		term_cell(table, TERM_PLAIN, "%s", field_text(row, "cell"));
 	term_cell(table, TERM_PLAIN, "%s", field_text(row, "line"));
 	json_array_foreach(json_object_get(row, "cells"), k, cell)
 	{
@@ -181,10 +188,53 @@ static void print_row(struct term_table *table, const json_t *class, const json_
 	term_row_end(table);
 }
 
+/* Does a cell of the test say the same as the test's own row? */
+static bool is_alike(const json_t *own, const json_t *row)
+{
+	return own && *field_text(row, "cell") &&
+	       strcmp(field_text(own, "test"), field_text(row, "test")) == 0 &&
+	       strcmp(field_text(own, "line"), field_text(row, "line")) == 0;
+}
+
+/* How many cells behind a test's own row, which is at place, are like it. */
+static size_t count_alike(const json_t *rows, size_t place)
+{
+	const json_t *own = json_array_get(rows, place);
+	size_t alike = 0;
+
+	if (*field_text(own, "cell"))
+		return 0;
+	while (++place < json_array_size(rows) && *field_text(json_array_get(rows, place), "cell"))
+		alike += is_alike(own, json_array_get(rows, place));
+	return alike;
+}
+
+/* The rows of a class that tell something; counts the others in *hidden. */
+static size_t print_class_rows(struct term_table *table, const json_t *class, bool all,
+                               size_t *hidden)
+{
+	const json_t *rows = json_object_get(class, "rows"), *own = NULL;
+	size_t k, shown = 0;
+	json_t *row;
+
+	json_array_foreach(rows, k, row)
+	{
+		if (!*field_text(row, "cell"))
+			own = row;
+		if (!all && !row_tells(row)) {
+			++*hidden;
+		} else if (all || !is_alike(own, row)) {
+			print_row(table, class, row, all ? 0 : count_alike(rows, k));
+			shown++;
+		}
+	}
+	return shown;
+}
+
 static void print_rows(const json_t *doc, bool all)
 {
 	struct term_table *table = term_table_new();
-	json_t *class, *row, *label;
+	json_t *class, *label;
 	size_t i, k, shown = 0, hidden = 0;
 
 	term_cell(table, TERM_BOLD, "CACHE CLASS");
@@ -196,16 +246,8 @@ static void print_rows(const json_t *doc, bool all)
 	term_cell(table, TERM_BOLD, "CHANGE");
 	term_cell(table, TERM_BOLD, "%s", "");
 	term_row_end(table);
-	json_array_foreach(json_object_get(doc, "classes"), i, class)
-		json_array_foreach(json_object_get(class, "rows"), k, row)
-	{
-		if (!all && !row_tells(row)) {
-			hidden++;
-			continue;
-		}
-		print_row(table, class, row);
-		shown++;
-	}
+	json_array_foreach(json_object_get(doc, "classes"), i, class) shown +=
+		print_class_rows(table, class, all, &hidden);
 	(void)putchar('\n');
 	if (shown > 0)
 		term_table_print(table, stdout);
@@ -243,11 +285,22 @@ static void print_notes(const json_t *doc)
 	}
 }
 
+/* The column whose evidence is worth a look: the last revision's, or where that is good the last one before it that failed. -1: none. */
+static ptrdiff_t telling_column(const json_t *doc, const json_t *class)
+{
+	const json_t *columns = json_object_get(class, "columns");
+	ptrdiff_t column = (ptrdiff_t)compare_last_revision(doc);
+
+	while (column >= 0 && field_int(json_array_get(columns, (size_t)column), "fail") == 0)
+		column--;
+	return column;
+}
+
 /* The stale lines themselves, for the first failing cells of a column. */
 static int print_evidence(struct client *client, const json_t *class, size_t column,
                           struct err *err)
 {
-	unsigned shown = 0;
+	unsigned shown = 0, asked = 0;
 	json_t *row;
 	size_t i;
 
@@ -261,13 +314,28 @@ static int print_evidence(struct client *client, const json_t *class, size_t col
 		if (field_int(last, "fail") == 0 || field_int(last, "result") == 0 ||
 		    !*field_text(row, "cell"))
 			continue;
-		if (shown++ == EVIDENCE_MAX)
+		if (shown == EVIDENCE_MAX || asked++ == EVIDENCE_ASK)
 			break;
 		if (client_call(client, "GET", path, NULL, &result, err) < 0)
 			return -1;
-		evidence_print_line(result);
+		shown += evidence_print_line(result);
 	}
 	return 0;
+}
+
+static int show_evidence(struct client *client, const json_t *doc, const json_t *class,
+                         struct err *err)
+{
+	ptrdiff_t column = telling_column(doc, class);
+	const json_t *labels = json_object_get(doc, "labels");
+	SCOPED_STR label = NULL;
+
+	if (column < 0)
+		return 0;
+	label = xstrdup(json_string_value(json_array_get(labels, (size_t)column)));
+	(void)printf("\nWhat failed of %s on %s (%s):\n", term_safe(label, false),
+	             field_text(class, "cache"), field_text(class, "kind"));
+	return print_evidence(client, class, (size_t)column, err);
 }
 
 static int show(struct client *client, const struct compare *c, struct err *err)
@@ -290,7 +358,7 @@ static int show(struct client *client, const struct compare *c, struct err *err)
 	compare_print_costs(doc, c->all);
 	json_array_foreach(json_object_get(doc, "classes"), i, class)
 	{
-		if (print_evidence(client, class, compare_last_revision(doc), err) < 0)
+		if (show_evidence(client, doc, class, err) < 0)
 			return -1;
 	}
 	print_notes(doc);

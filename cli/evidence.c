@@ -143,7 +143,7 @@ void evidence_print(const json_t *result)
 	}
 }
 
-void evidence_print_line(const json_t *result)
+bool evidence_print_line(const json_t *result)
 {
 	json_t *record;
 	size_t i;
@@ -162,6 +162,7 @@ void evidence_print_line(const json_t *result)
 			field_text(record, "cell"), count, HALVES, field_text(record, "class"),
 			field_int(record, "offset"), field_int(result, "id"));
 		print_safe("  ", line);
-		return;
+		return true;
 	}
+	return false;
 }

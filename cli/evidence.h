@@ -3,9 +3,10 @@
  * missing or odd are left out, and text is made safe. */
 #pragma once
 #include <jansson.h>
+#include <stdbool.h>
 
 /* The whole result: verdict, where and with what it ran, each record with its map of bad half-lines, log around it. */
 void evidence_print(const json_t *result);
 
-/* The first record in one line, indented, or nothing when there is none. */
-void evidence_print_line(const json_t *result);
+/* The first record in one line, indented. False when there is none, and then nothing is printed. */
+bool evidence_print_line(const json_t *result);

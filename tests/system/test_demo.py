@@ -1,5 +1,6 @@
-"""./demo as a newcomer starts it, without a terminal: it ends by itself, every planned result is there, the comparison is
-printed, and nothing of it runs on."""
+"""./demo as a newcomer starts it, without a terminal: it ends by itself, every planned result is there, the comparison of the
+series' revisions is printed, and nothing of it runs on. Where its kernels are not in the cache yet it makes them, which takes
+long (the timeouts here and in CMakeLists.txt are for that)."""
 
 import os
 import re
@@ -14,22 +15,25 @@ class Demo(unittest.TestCase):
     def test_once(self):
         with tempfile.TemporaryDirectory(prefix="cohort-demo-") as state:
             done = subprocess.run([os.path.join(farm.TOP, "demo"), "--port", str(farm.free_port()), "--state", state], check=False,
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=850)
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=3000)
             self.assertEqual(done.returncode, 0, done.stdout[-3000:])
             job = re.search(r"^job (\d+): (\d+) of (\d+) results$", done.stdout, re.M)
             self.assertTrue(job, done.stdout)
             self.assertEqual(job[2], job[3])
-            for cache in ("vivt", "vipt-aliasing", "vipt-nonaliasing"):
-                self.assertRegex(done.stdout, rf"\n{cache} +qemu +pass \d+/\d+ +pass \d+/\d+")
-            # On caches that hold bytes of their own the kernel without the flush fails, and only there.
-            for cache in ("vivt", "vipt-aliasing"):
-                self.assertRegex(done.stdout, rf"\n{cache} +emulated +pass 4/4 +fail 3/4")
-                self.assertRegex(done.stdout, rf"\n{cache} +dio-read-anon .* regressed")
-            self.assertNotRegex(done.stdout, r"\n\S+ +dio-read-mapped .* regressed")
-            self.assertIn("QEMU holds one copy of memory", done.stdout)
+            self.check_story(done.stdout)
             self.assertRegex(done.stdout, rf"http://127\.0\.0\.1:\d+/compare\.html\?job={job[1]}\n")
             left = [pid for pid in os.listdir("/proc") if pid.isdigit() and any(state.encode() in word for word in farm.command_of(int(pid)))]
             self.assertEqual(left, [])
+
+    def check_story(self, printed):
+        """On caches that hold bytes of their own base fails both tests, v1 one, v2 and v3 none; on QEMU nothing fails."""
+        for cache in ("vivt", "vipt-aliasing"):
+            self.assertRegex(printed, rf"\n{cache} +dio-read-anon +F→P→P→P\b", printed)
+            self.assertRegex(printed, rf"\n{cache} +dio-read-mapped +F→F→P→P\b", printed)
+            self.assertRegex(printed, rf"\n{cache} +emulated +fail ")
+        for cache in ("vivt", "vipt-aliasing", "vipt-nonaliasing"):
+            self.assertRegex(printed, rf"\n{cache} +qemu +pass ")
+        self.assertIn("QEMU holds one copy of memory", printed)
 
 
 if __name__ == "__main__":

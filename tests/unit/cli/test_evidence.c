@@ -53,9 +53,28 @@ static void the_map_shows_each_half_line(void **state)
 	assert_non_null(strstr(out, "blocks: 3 stale\n"));
 }
 
+static void line(const json_t *result)
+{
+	assert_true(evidence_print_line(result));
+}
+
+static void no_line(const json_t *result)
+{
+	assert_false(evidence_print_line(result));
+}
+
+static void without_a_record_there_is_no_line(void **state)
+{
+	SCOPED_STR out =
+		printed(no_line, "{\"id\":7,\"test\":\"t\",\"evidence\":[{\"type\":\"value\"}]}");
+
+	(void)state;
+	assert_string_equal(out, "");
+}
+
 static void one_line_names_the_place(void **state)
 {
-	SCOPED_STR out = printed(evidence_print_line, stale);
+	SCOPED_STR out = printed(line, stale);
 
 	(void)state;
 	assert_string_equal(
@@ -80,6 +99,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_map_shows_each_half_line),
 		cmocka_unit_test(one_line_names_the_place),
+		cmocka_unit_test(without_a_record_there_is_no_line),
 		cmocka_unit_test(a_hostile_record_does_nothing),
 	};
 
