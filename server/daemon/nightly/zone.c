@@ -85,9 +85,9 @@ static size_t block_size(const struct counts *c, size_t width)
 
 static void edge_add(struct zone *zone, int64_t at, int64_t offset)
 {
-	struct edge *last = zone->count ? &zone->edges[zone->count - 1] : NULL;
-
-	if (last && last->offset == offset)
+	if (!zone->edges)
+		return; /* not so: edges_read() made them */
+	if (zone->count > 0 && zone->edges[zone->count - 1].offset == offset)
 		return;
 	zone->edges[zone->count++] = (struct edge){at, offset};
 }

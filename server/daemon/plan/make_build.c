@@ -178,14 +178,15 @@ static const json_t *previous_of(const struct maker *m, const struct column *c)
 
 size_t recipe_want(struct maker *m, size_t column, const struct flavour *flavour)
 {
-	struct column *c = &m->columns[column];
+	struct column *c = m->columns ? &m->columns[column] : NULL;
 	struct plan *plan = m->plan;
 	struct plan_recipe r = {.flavour = flavour, .column = column};
-	const struct recipe_base base = {.tree = m->tree,
-	                                 .commit = m->commit,
-	                                 .patches = c->mails,
-	                                 .previous = previous_of(m, c)};
+	struct recipe_base base = {.tree = m->tree, .commit = m->commit};
 
+	if (!c)
+		return 0; /* not so: who wants a recipe has columns */
+	base.patches = c->mails;
+	base.previous = previous_of(m, c);
 	recipe_make(&r.recipe, &base, flavour);
 	for (size_t i = 0; i < plan->recipes_count; i++)
 		if (strcmp(plan->recipes[i].recipe.sha256, r.recipe.sha256) == 0) {
@@ -288,7 +289,7 @@ struct plan *plan_make_build(json_t *doc, const struct plan_world *world, struct
 		jx_complain(errors, "/commit", "is required");
 	plan->suite = suite_find(world->suites, PLAN_BUILD_SUITE);
 	plan->submission = s;
-	if (jx_ok(errors)) {
+	if (jx_ok(errors) && m.columns) {
 		size_t column = m.columns_count - 1;
 
 		(void)recipe_want(&m, column, flavour);

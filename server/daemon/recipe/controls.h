@@ -22,11 +22,11 @@ struct control {
 /* Read DIR/controls.json and DIR/NAME.patch of each row of the kind `control`; other kinds are fixes, and nothing that
  * must fail. NULL with *err that names file and field. */
 struct controls *controls_load(const char *dir, struct err *err);
-void controls_free(struct controls *controls); /* controls may be NULL */
+void controls_free(struct controls *all); /* all may be NULL */
 
 /* The i-th row, NULL behind the last. Both take NULL for controls: there are none. */
-const struct control *controls_at(const struct controls *controls, size_t i);
-const struct control *controls_find(const struct controls *controls, const char *name);
+const struct control *controls_at(const struct controls *all, size_t i);
+const struct control *controls_find(const struct controls *all, const char *name);
 
 /* Is it made for the flavour of that name? One for "v5" is for "v5+dbg", too. */
 bool control_fits(const struct control *control, const char *flavour);

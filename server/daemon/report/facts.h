@@ -15,4 +15,4 @@ struct facts_source {
 
 /* {"job","schedule","compare","before","since","findings","without"} of one job; findings are those with evidence, without
  * counts the rest. The caller owns it; NULL with *err (ERR_NOTFOUND). */
-json_t *facts_load(struct db *db, const struct facts_source *source, int64_t job, struct err *err);
+json_t *facts_load(struct db *db, const struct facts_source *source, int64_t id, struct err *err);
