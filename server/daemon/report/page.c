@@ -121,7 +121,7 @@ static void put_cut(struct page *page, size_t indent, const char *text)
 	put_line(page, indent, text, len);
 }
 
-static char *clean_format(const char *fmt, va_list args)
+__attribute__((format(printf, 1, 0))) static char *clean_format(const char *fmt, va_list args)
 {
 	SCOPED_STR text = NULL;
 
