@@ -239,7 +239,8 @@ static int waiting_decide(struct db *db, int64_t run, int64_t now, struct err *e
 	change.event.expires = now + db_int(s, 3);
 	if (state.phase == BUILD_FAILED) {
 		change.event.kind = RUN_EV_UNBUILT;
-		change.fault = fault = build_fault(db_text_or_null(s, 1));
+		fault = build_fault(db_text_or_null(s, 1));
+		change.fault = fault;
 	} else if (build_lets_run(&state, db_int(s, 2), db_int(s, 4) != 0)) {
 		change.event.kind = RUN_EV_BUILT;
 	} else {
