@@ -225,7 +225,7 @@ static int make(struct client *client, int argc, char **argv, struct err *err)
 	}
 	if (optind != argc || !json_object_get(body, "flavour"))
 		return EXIT_USAGE;
-	if (client_call(client, "POST", "/api/v1/builds/make", body, &reply, err) < 0)
+	if (client_call(client, "POST", "/api/v1/recipes", body, &reply, err) < 0)
 		return -1;
 	(void)printf("build %lld %s: %s\n", field_int(reply, "id"), field_text(reply, "name"),
 	             field_text(reply, "state"));

@@ -14,7 +14,7 @@ import unittest
 import farm
 
 BOARDS = os.path.join(farm.TOP, "configs/boards")
-RUNS = {"smoke.json": 4, "dio-on-real-vivt.json": 3, "demo.json": 10}
+RUNS = {"smoke.json": 4, "dio-on-real-vivt.json": 3, "demo.json": 16}
 
 
 class Examples(unittest.TestCase):
@@ -23,7 +23,8 @@ class Examples(unittest.TestCase):
         # Nobody is to call at the addresses of the examples: cohort-board is replaced by what ends at once.
         cls.farm = farm.Farm(tempfile.mkdtemp(prefix="cohort-examples-"))
         cls.addClassCleanup(cls.farm.remove)
-        cls.farm.options = ["--board-program", "/bin/false"]
+        kernels = subprocess.run([os.path.join(farm.TOP, "setup/kernels")], check=True, capture_output=True, text=True).stdout.strip()
+        cls.farm.options = ["--board-program", "/bin/false", "--kernels", kernels, "--controls", os.path.join(farm.TOP, "jobs/controls")]
         for path in glob.glob(BOARDS + "/*.json"):
             shutil.copy(path, cls.farm.boards)
         emulator = os.path.join(farm.BUILD, "emulator/cohort-emu")
@@ -44,6 +45,11 @@ class Examples(unittest.TestCase):
         self.assertIn(status, (200, 201), document)
         self.farm.api.post("/api/v1/builds", {"name": name, "files": {} if name == "running" else {"kernel": digest}})
 
+    def add_series(self, name):
+        for path in sorted(glob.glob(f"{farm.TOP}/jobs/series/{name}/v*.mbox")):
+            with open(path, encoding="utf-8") as file:
+                self.farm.api.post("/api/v1/series", {"mbox": file.read()})
+
     def jobs(self):
         for path in sorted(glob.glob(farm.TOP + "/jobs/*.json")):
             with open(path, encoding="utf-8") as file:
@@ -51,7 +57,7 @@ class Examples(unittest.TestCase):
 
     def test_boards(self):
         boards = {board["name"]: board for board in self.farm.api.get("/api/v1/boards")["items"]}
-        self.assertEqual(set(boards), {"sheevaplug", "nokia-n810", "beaglebone", "loopback", "qemu-vivt", "qemu-vipt-aliasing",
+        self.assertEqual(set(boards), {"sheevaplug", "nokia-n810", "beaglebone", "loopback", "builder-1", "qemu-vivt", "qemu-vipt-aliasing",
                                        "qemu-armv7", "emu-vivt", "emu-vivt-wa", "emu-vipt"})
         self.assertEqual({board["cache"] for board in boards.values()}, {"vivt", "vipt-aliasing", "vipt-nonaliasing", "pipt", "none"})
 
@@ -59,7 +65,9 @@ class Examples(unittest.TestCase):
         seen = {}
         for name, job in self.jobs():
             with self.subTest(job=name):
-                for build in {build for row in job.get("builds_by_cache", {"": job.get("builds")}).values() for build in row}:
+                if "series" in job:
+                    self.add_series(job["series"])
+                for build in {build for row in job.get("builds_by_cache", {"": job.get("builds", [])}).values() for build in row}:
                     self.add_build(build)
                 plan = self.farm.api.post("/api/v1/jobs?dry_run=true", job, status=200)
                 self.assertTrue(plan["valid"])

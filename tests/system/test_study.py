@@ -321,9 +321,9 @@ class Life(Case):
 
     def test_by_hand(self):
         body = {"tree": "linux", "commit": "base", "series": "flush", "revision": "v2", "patches": 1, "flavour": "v5"}
-        build = self.api.post("/api/v1/builds/make", body)
+        build = self.api.post("/api/v1/recipes", body)
         self.assertEqual(build["state"], "waiting")
-        self.assertEqual(self.api.post("/api/v1/builds/make", body, status=200)["id"], build["id"])
+        self.assertEqual(self.api.post("/api/v1/recipes", body, status=200)["id"], build["id"])
         made = farm.wait_for("build", lambda: (b := self.api.get(f"/api/v1/builds/{build['id']}"))["state"] == "complete" and b)
         self.assertEqual((made["series"], made["revision"], len(made["recipe"]["patches"])), ("flush", "v2", 1))
         self.assertEqual([b["id"] for b in self.api.get("/api/v1/builds?state=complete&series=flush")["items"]], [build["id"]])
@@ -334,7 +334,7 @@ class Life(Case):
         self.assertEqual(plan["labels"], ["base", "v1", "v2.1", "v2"])
         self.assertIn(build["id"], [b["id"] for b in plan["builds"] if b["state"] == "complete"])
         self.assertTrue(self.farm.wait_job(plan["id"])["complete"])
-        problem = self.api.post("/api/v1/builds/make", {"series": "flush", "revision": "v2", "patches": 3, "flavour": "v9"}, status=422)
+        problem = self.api.post("/api/v1/recipes", {"series": "flush", "revision": "v2", "patches": 3, "flavour": "v9"}, status=422)
         self.assertEqual({e["pointer"] for e in problem["errors"]}, {"/commit", "/patches", "/flavour"})
 
     def test_killed(self):

@@ -140,7 +140,7 @@ static int make_post(struct http_req *req, struct err *err)
 const struct http_route http_builds_routes[] = {
 	{
 		.method = "POST",
-		.pattern = "/api/v1/builds/make",
+		.pattern = "/api/v1/recipes",
 		.operation = "makeBuild",
 		.summary = "Have a builder make a kernel",
 		.flags = HTTP_WRITE | HTTP_JSON | HTTP_KICK,

@@ -110,7 +110,7 @@ struct plan *plan_make(const struct submission *s, const struct plan_world *worl
                        struct jx_errors *errors);
 void plan_free(struct plan *plan); /* plan may be NULL */
 
-/* One kernel by hand: what the body of POST /builds/make says (docs/SERIES.md), with no run but that which makes it. */
+/* One kernel by hand: what the body of POST /recipes says (docs/SERIES.md), with no run but that which makes it. */
 struct plan *plan_make_build(json_t *doc, const struct plan_world *world, struct jx_errors *errors);
 
 /* A later round's text of a run: of the plan text those tests whose names are given, with new ids. *planned is set. NULL
