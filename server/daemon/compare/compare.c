@@ -225,7 +225,7 @@ static void know_test(struct compare_row *rows, size_t count, size_t columns)
 /* Rows are sorted: a test's own, then its cells. */
 static void know_tests(struct compare_class *class, size_t columns)
 {
-	for (size_t i = 0, end; i < class->rows_count; i = end) {
+	for (size_t i = 0, end; class->rows && i < class->rows_count; i = end) {
 		end = i + 1;
 		while (end < class->rows_count && class->rows[end].test == class->rows[i].test)
 			end++;
@@ -334,7 +334,7 @@ static void make_rows(struct compare_class *class, const struct compare_lane *co
 		qsort(class->rows, class->rows_count, sizeof(*class->rows), by_order);
 	if (input->known_count > 0)
 		know_tests(class, input->columns);
-	for (size_t i = 0; i < t.count; i++)
+	for (size_t i = 0; class->rows && i < t.count; i++)
 		judge_row(class, &class->rows[i], input->columns, revisions);
 }
 
