@@ -90,7 +90,6 @@ class Table(unittest.TestCase):
         self.assertEqual(record["uname"]["release"], os.uname().release)
         self.assertIn(record["dcache_by_timing"]["allocation"], ("read", "read-write", "unknown"))
 
-
     def test_document(self):
         """docs/TESTS.md is what the table says: jobs/coherence/make-doc PROGRAM >docs/TESTS.md."""
         done = subprocess.run([os.path.join(TOP, "jobs/coherence/make-doc"), COHERENCE], stdout=subprocess.PIPE, text=True, check=True)

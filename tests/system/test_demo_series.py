@@ -1,6 +1,7 @@
 """setup/tree and the series of jobs/series: the repository is what its tags say, and each revision's mails apply there and make
 of flush_dcache_page() what the series' README tells. The first call makes the repository, which takes a minute."""
 
+import contextlib
 import mailbox
 import os
 import re
@@ -43,7 +44,8 @@ class Revisions(unittest.TestCase):
 
     @classmethod
     def mails(cls, version):
-        return list(mailbox.mbox(os.path.join(SERIES, f"v{version}.mbox")))
+        with contextlib.closing(mailbox.mbox(os.path.join(SERIES, f"v{version}.mbox"))) as box:
+            return list(box)
 
     def trailers(self, name):
         """What each revision's cover letter says behind "name:"."""

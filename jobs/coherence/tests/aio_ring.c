@@ -63,8 +63,10 @@ static int ring_open(struct ctx *ctx, struct ring *ring)
 {
 	if (ring_setup(ctx, ring) < 0) {
 		if (errno == EAGAIN)
-			return ctx_skip(ctx, REASON_NO_MEMORY, "the board's limit of requests");
-		return ctx_cannot(ctx, "asynchronous I/O");
+			(void)ctx_skip(ctx, REASON_NO_MEMORY, "the board's limit of requests");
+		else
+			(void)ctx_cannot(ctx, "asynchronous I/O");
+		return -1;
 	}
 	if (ring->shared->magic == AIO_RING_MAGIC && ring->shared->compatible == 1 &&
 	    ring->shared->incompatible == 0 && ring->shared->count > REQUESTS)
