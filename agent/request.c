@@ -29,6 +29,7 @@ static const struct jx_field request_fields[] = {
 	{"stop_on_oops", JX_BOOL, false, 0, 0, offsetof(struct request, stop_on_oops)},
 	{"device", JX_STRING, false, 1, 200, offsetof(struct request, device)},
 	{"make_jobs", JX_INT, false, 1, 1024, offsetof(struct request, make_jobs)},
+	{"bench_ms", JX_INT, false, 1, 60000, offsetof(struct request, bench_ms)},
 };
 
 static const struct jx_field limit_fields[] = {

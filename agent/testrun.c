@@ -301,6 +301,7 @@ static void execute(struct run *r, struct err *why)
 		.root = r->s->leg->root,
 		.device = r->s->req->device,
 		.make_jobs = r->s->req->make_jobs,
+		.bench_ms = r->s->req->bench_ms,
 		.run = r->s->req->run,
 		.id = r->test->id,
 		.memory_mib = r->s->req->memory_mib,

@@ -334,7 +334,7 @@ static void board_read(struct board_file *b, struct jx_errors *errors)
 		const char *name, *description, *notes, *arch, *root, *disabled, *kind, *cache;
 		const char *device;
 		json_t *tags, *ssh, *boot, *power, *console, *trees;
-		int64_t memory, make_jobs;
+		int64_t memory, make_jobs, bench_ms;
 	} top = {.description = "", .notes = "", .root = "/var/lib/cohort"};
 	static const struct jx_field fields[] = {
 		{"name", JX_STRING, true, 1, 64, offsetof(struct top, name)},
@@ -350,6 +350,7 @@ static void board_read(struct board_file *b, struct jx_errors *errors)
 		{"device", JX_STRING, false, 1, 200, offsetof(struct top, device)},
 		{"trees", JX_OBJECT, false, 1, TREES_MAX, offsetof(struct top, trees)},
 		{"make_jobs", JX_INT, false, 1, 1024, offsetof(struct top, make_jobs)},
+		{"bench_ms", JX_INT, false, 1, 60000, offsetof(struct top, bench_ms)},
 		{"boot", JX_OBJECT, true, 0, 0, offsetof(struct top, boot)},
 		{"power", JX_OBJECT, false, 0, 0, offsetof(struct top, power)},
 		{"console", JX_OBJECT, false, 0, 0, offsetof(struct top, console)},
@@ -370,6 +371,7 @@ static void board_read(struct board_file *b, struct jx_errors *errors)
 	b->tags = top.tags;
 	b->trees = top.trees;
 	b->make_jobs = top.make_jobs;
+	b->bench_ms = top.bench_ms;
 	check_names(b, &raw, errors);
 	b->memory_mib = top.memory                 ? top.memory
 	                : b->kind == BOARD_BUILDER ? MEMORY_BUILDER_MIB

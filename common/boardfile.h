@@ -41,6 +41,7 @@ struct board_file {
 	enum cache_class cache;
 	int64_t memory_mib;
 	int64_t make_jobs; /* of a builder: compilers at a time; 0: as many as it has processors */
+	int64_t bench_ms;  /* least time of one sample of a benchmark; 0: the program decides */
 
 	struct {
 		const char *host, *user; /* borrowed */

@@ -176,9 +176,13 @@ int command_run(int argc, char **argv)
 		.sets = 1U << SET_CORE,
 	};
 	const struct test *chosen[TESTS_MAX];
+	const char *bench_ms = getenv("COHORT_BENCH_MS");
 	struct runner *runner;
 	size_t count;
 
+	if (bench_ms != NULL &&
+	    parse_number("COHORT_BENCH_MS", bench_ms, 60000, &request.options.bench_ms) < 0)
+		return EXIT_USAGE;
 	if (parse(argc, argv, &request) < 0)
 		return EXIT_USAGE;
 	count = choose(&request, chosen);

@@ -309,5 +309,8 @@ json_t *request_for_leg(const struct request *r, const struct request_leg *leg)
 	if (board->make_jobs)
 		(void)json_object_set_new(doc, "make_jobs",
 		                          json_integer((json_int_t)board->make_jobs));
+	if (board->bench_ms)
+		(void)json_object_set_new(doc, "bench_ms",
+		                          json_integer((json_int_t)board->bench_ms));
 	return doc;
 }

@@ -81,6 +81,9 @@ class Table(unittest.TestCase):
             self.assertEqual(done.stdout, "", args)
             self.assertNotEqual(done.stderr, "", args)
         self.assertIn("no-such-test", coherence("run", "no-such-test").stderr)
+        done = coherence("run", "jit-control", env={"COHORT_BENCH_MS": "soon"})
+        self.assertEqual((done.returncode, done.stdout), (64, ""))
+        self.assertIn("COHORT_BENCH_MS: not a number up to 60000: soon", done.stderr)
 
     def test_env(self):
         done = coherence("env")
@@ -151,7 +154,7 @@ class Run(unittest.TestCase):
 
     def test_benchmarks(self):
         """Each cell that ran has its value, with nine samples that it follows from."""
-        done = coherence("run", "--bench-ms", "1", "bench-*")
+        done = coherence("run", "bench-*", env={"COHORT_BENCH_MS": "1"})
         records = lines_of(done)
         self.assertEqual([r["test"] for r in records if r["type"] == "result"], names_of("bench"))
         values = {(r["test"], r["cell"]): r for r in records if r["type"] == "value"}

@@ -157,6 +157,7 @@ static void test_builder(void **state)
 	         "/boot/method"},
 		{"{\"trees\":{\"linux\":\"/x\"}}", "/trees"},
 		{"{\"make_jobs\":4}", "/make_jobs"},
+		{"{\"bench_ms\":0}", "/bench_ms"},
 	};
 	struct jx_errors errors = {0};
 	struct board_file *b = with("{" BUILDER ",\"trees\":{\"linux\":\"/x/y\"}}", &errors);

@@ -189,7 +189,7 @@ static void test_build_request(void **state)
 	SCOPED_JSON doc = build_doc("file:recipe.json", "tree:linux", "build");
 	SCOPED_JSON trees = json_pack("{s:s}", "linux", "/srv/linux");
 	struct board_file board = {
-		.kind = BOARD_BUILDER, .root = "/root", .trees = trees, .make_jobs = 3};
+		.kind = BOARD_BUILDER, .root = "/root", .trees = trees, .make_jobs = 3, .bench_ms = 20};
 	struct request_leg leg = {.board = &board, .leg = 1, .skip = skip_none};
 	SCOPED_JSON out = NULL;
 	struct request r;
@@ -209,6 +209,7 @@ static void test_build_request(void **state)
 	assert_string_equal(json_string_value(json_array_get(argv, 2)), "/root/files/" SHA_2);
 	assert_string_equal(json_string_value(json_array_get(argv, 3)), "/srv/linux");
 	assert_int_equal(json_integer_value(json_object_get(out, "make_jobs")), 3);
+	assert_int_equal(json_integer_value(json_object_get(out, "bench_ms")), 20);
 	board.kind = BOARD_HOST;
 	assert_int_equal(request_fits(&r, &board, &err), -1);
 	request_release(&r);
