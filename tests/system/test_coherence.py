@@ -4,6 +4,7 @@ This machine's caches are coherent, so contract tests pass or skip here. What ne
 is skipped without it, and says so."""
 
 import collections
+import functools
 import json
 import os
 import random
@@ -20,8 +21,14 @@ KILL_ROUNDS = 40
 
 
 def coherence(*args, env=None, preexec=None):
-    return subprocess.run([COHERENCE, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120,
+    return subprocess.run([COHERENCE, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600,
                           env={**os.environ, **(env or {})}, check=False, preexec_fn=preexec)
+
+
+@functools.cache
+def core_set():
+    """One run of all core tests, for those who look at it; with the sanitizers it takes long."""
+    return coherence("run", "--iterations", "1", "--seed", "7")
 
 
 def lines_of(done):
@@ -119,7 +126,7 @@ class Run(unittest.TestCase):
         return result
 
     def test_every_test(self):
-        done = coherence("run", "--iterations", "1", "--seed", "7")
+        done = core_set()
         records = lines_of(done)
         self.assertTrue(all(len(line) <= 16384 for line in done.stdout.splitlines()))
         by_test = collections.defaultdict(list)
@@ -138,8 +145,7 @@ class Run(unittest.TestCase):
     @unittest.skipUnless(os.geteuid() == 0, "frame numbers need root")
     def test_skips_are_these(self):
         """Nothing hides in a skip: as root only what this machine cannot do is skipped."""
-        done = coherence("run", "--iterations", "1")
-        results = {r["test"]: r for r in lines_of(done) if r["type"] == "result"}
+        results = {r["test"]: r for r in lines_of(core_set()) if r["type"] == "result"}
         with open("/proc/misc", encoding="ascii") as file:
             has_dm = "device-mapper" in file.read()
         # This kernel may lack these; compaction may find nothing to move in a large memory.
