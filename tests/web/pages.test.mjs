@@ -215,6 +215,21 @@ test("compare: a study has a verdict, a cost and a sentence for each revision, a
 	}
 });
 
+test("compare: cells that all tell the same are folded into their test", async () => {
+	await visit(PAGES.study, {}, async (page) => {
+		const vivt = page.locator("#class-vivt-emulated");
+		const head = vivt.locator("tr.test th");
+		await head.waitFor();
+		assert.match(await head.innerText(), /^▸ dio-read-anon\s+5 cells alike$/);
+		assert.equal(await vivt.locator("tr.cell").count(), 0);
+		await vivt.getByRole("button", {name: "dio-read-anon"}).press("Enter");
+		assert.equal(await vivt.locator("tr.cell").count(), 5);
+		const vipt = page.locator("#class-vipt-aliasing-emulated");
+		assert.match(await vipt.locator("tr.test th").innerText(), /^▾ dio-read-anon\s+5 cells, 5 to look at$/);
+		assert.equal(await vipt.locator("tr.cell th .mono").count(), 5);
+	});
+});
+
 test("compare: Enter on a cell opens its evidence, Escape closes it and gives the focus back", async () => {
 	await visit(PAGES.compare, {}, async (page) => {
 		const cell = page.locator(`#class-vivt-physical [data-key="result-${failing().cells[0].result}"]`);

@@ -93,6 +93,11 @@ function kindMark(row) {
 
 const toLookAt = (row) => changed(row) || (fails(row) && row.test_kind === "contract" && row.class_of_change !== "known-failing");
 
+// Many cells that all tell the same, as their test does, are told once.
+const ALIKE_LEAST = 5;
+const alike = (group, seen) => seen.length >= ALIKE_LEAST && !filter.name &&
+	[...seen, group.own].every((row) => row && row.line === seen[0].line && row.class_of_change === seen[0].class_of_change && row.known === seen[0].known);
+
 function foldButton(item, name, next, expanded, ...children) {
 	return h("button", {
 		type: "button", class: "fold", "aria-expanded": String(expanded), "data-key": `${name}-${item.key}`,
@@ -115,7 +120,7 @@ function testRow(item) {
 		foldButton(item, "fold", open === "none" ? (striking > 0 ? "some" : "all") : "none", open !== "none", h("span", {"aria-hidden": "true"}, open === "none" ? "▸ " : "▾ "), group.test);
 
 	return h("tr", {class: "test"}, h("th", {scope: "row"}, name, " ", kindMark(group.own),
-		group.cells.length > 0 ? h("span", {class: "dim small"}, " ", plural(seen, "cell"), striking > 0 ? `, ${count(striking)} to look at` : null) : null),
+		group.cells.length > 0 ? h("span", {class: "dim small"}, " ", plural(seen, "cell"), item.alike ? " alike" : null, striking > 0 && !item.alike ? `, ${count(striking)} to look at` : null) : null),
 	group.own ? rowCells(group.own, item) : [item.columns.map(() => h("td", null)), h("td", null)]);
 }
 
@@ -170,7 +175,8 @@ function showClass(one, section) {
 			continue;
 		const key = `${one.cache}/${one.kind}/${group.test}`;
 		const striking = seen.filter(toLookAt).length;
-		items.push({key, group, seen: seen.length, striking, open: unfolded.get(key) ?? (striking > 0 ? "some" : "none"),
+		const same = striking > 0 && alike(group, seen);
+		items.push({key, group, seen: seen.length, striking, alike: same, open: unfolded.get(key) ?? (striking > 0 && !same ? "some" : "none"),
 			columns: one.columns.map((column, i) => ({label: column.label, state: column.state, role: state.compare.columns?.[i]?.role})), proves: one.proves_coherency, filter: {...filter}});
 	}
 	// A class whose control passes is blind: nothing of it is green.
