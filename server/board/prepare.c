@@ -2,6 +2,7 @@
 
 #include "common/jx.h"
 #include "common/scoped.h"
+#include "common/sha256.h"
 #include "common/xalloc.h"
 #include "server/board/request.h"
 
@@ -384,6 +385,26 @@ static enum prepare_result after_room(struct prepare *p)
 	                                                            : "provision-failed");
 }
 
+/* It was not the way that damaged them: a file here is no longer the one that cohortd told of (a build of the programs, or
+ * an upgrade, went over it). */
+static bool changed_here(struct prepare *p)
+{
+	for (size_t i = 0; i < p->request->file_count; i++) {
+		const struct wire_file *f = &p->request->files[i];
+		char now[SHA256_HEX];
+
+		if (p->sent[i] && sha256_file(f->path, now, NULL, &p->err) == 0 &&
+		    strcmp(now, f->sha256) != 0) {
+			(void)err_set(&p->err, ERR_IO,
+			              "%s: %s is another file than the one that cohortd read at its "
+			              "start: restart cohortd",
+			              f->name, f->path);
+			return true;
+		}
+	}
+	return false;
+}
+
 static enum prepare_result after_verify(struct prepare *p)
 {
 	bool good = true;
@@ -404,6 +425,8 @@ static enum prepare_result after_verify(struct prepare *p)
 		send_begin(p);
 		return PREPARE_BUSY;
 	}
+	if (changed_here(p))
+		return failed(p, "provision-failed");
 	return refused(p, "files arrive damaged, verifying them");
 }
 

@@ -253,6 +253,16 @@ class Normal(Case):
         self.assertEqual(events[-1]["outcome"], "complete")
         self.assertNotEqual(of(events, "progress"), [])
 
+    def test_file_that_changed_here_is_not_the_boards_fault(self):
+        board = self.board()
+        program = self.program(board)
+        request = self.request(["prog"], suite=[program])
+        with open(program, "a", encoding="ascii") as file:
+            file.write("# built again\n")
+        fault = self.fault(board.wait_ended(board.run(request), 60))
+        self.assertEqual(fault["code"], "provision-failed")
+        self.assertRegex(fault["detail"], f"{program} is another file than .*: restart cohortd")
+
     def test_files_are_synced_before_they_count(self):
         """A crash right behind the upload must not leave an empty program: the server is asked to sync, then to close."""
         board = self.board_with_sftp("exec /usr/lib/openssh/sftp-server -e -l VERBOSE 2>>log")
