@@ -32,6 +32,7 @@ class Demo(unittest.TestCase):
                 self.assertRegex(printed, rf"\n{cache} +{test} +(and \d+ cells alike +)?{line}\b", printed)
             self.assertRegex(printed, rf"\nWhat failed of v1 on {cache} \(emulated\):\n  dio-read-mapped on \S+, .*: \d+ of 256 half-lines stale-memory")
             self.assertRegex(printed, rf"\n{cache} +emulated +fail ")
+        for cache in ("vivt", "vipt-aliasing", "vipt-nonaliasing"):
             self.assertRegex(printed, rf"\n{cache} +qemu +pass ")
         self.assertIn("QEMU holds one copy of memory", printed)
 

@@ -14,7 +14,7 @@ import unittest
 import farm
 
 BOARDS = os.path.join(farm.TOP, "configs/boards")
-RUNS = {"smoke.json": 4, "dio-on-real-vivt.json": 3, "demo.json": 16}
+RUNS = {"smoke.json": 4, "dio-on-real-vivt.json": 3, "demo.json": 20}
 
 
 class Examples(unittest.TestCase):
