@@ -173,6 +173,7 @@ static void print_row(struct term_table *table, const json_t *class, const json_
 	size_t k;
 
 	term_cell(table, TERM_PLAIN, "%s", field_text(class, "cache"));
+	term_cell(table, TERM_PLAIN, "%s", field_text(class, "kind"));
 	term_cell(table, TERM_PLAIN, "%s", field_text(row, "test"));
 	if (alike > 0)
 		term_cell(table, TERM_DIM, "and %zu cell%s alike", alike, alike == 1 ? "" : "s");
@@ -238,6 +239,7 @@ static void print_rows(const json_t *doc, bool all)
 	size_t i, k, shown = 0, hidden = 0;
 
 	term_cell(table, TERM_BOLD, "CACHE CLASS");
+	term_cell(table, TERM_BOLD, "KIND");
 	term_cell(table, TERM_BOLD, "TEST");
 	term_cell(table, TERM_BOLD, "CELL");
 	term_cell(table, TERM_BOLD, "LINE");

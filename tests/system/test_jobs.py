@@ -479,7 +479,7 @@ class Comparing(Stored):
                        r"vipt-aliasing +emulated +b1 +no-verdict +- +does not build: 1/2 does not apply: mm/mmap.c:17\n",
                        r"vivt \(emulated\) +sensitive: +control b4 fails, as it must, +anon\n",
                        r"vipt-aliasing \(emulated\) +NOT SENSITIVE: +control b4 passes what it must fail, +anon\n",
-                       r"vivt +mapped +and 1 cell alike +F→F→P→P +0/1 +0/1 +1/1 +1/1 +1/1 +fixed\b",
+                       r"vivt +emulated +mapped +and 1 cell alike +F→F→P→P +0/1 +0/1 +1/1 +1/1 +1/1 +fixed\b",
                        r"vivt +emu-vivt +bench +u=dirty +1004 ns +~ .* \+29.9 % "):
             self.assertRegex(out, wanted)
 
