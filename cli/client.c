@@ -24,6 +24,7 @@ struct client {
 	char *server;  /* owned, no trailing slash */
 	char *token;   /* owned or NULL */
 	CURL *curl;    /* one connection, kept */
+	CURL *stream;  /* that of client_follow(), whose callback may make calls */
 	json_t *wrong; /* owned: the wrong fields that the last refusal named, or NULL */
 };
 
@@ -50,12 +51,14 @@ struct client *client_open(const struct client_options *options, struct err *err
 		c->server[--len] = '\0';
 	c->token = options->token ? xstrdup(options->token) : NULL;
 	c->curl = curl_easy_init();
+	c->stream = curl_easy_init();
 	return c;
 }
 
 void client_close(struct client *c)
 {
 	curl_easy_cleanup(c->curl);
+	curl_easy_cleanup(c->stream);
 	json_decref(c->wrong);
 	free(c->server);
 	free(c->token);
@@ -92,20 +95,21 @@ static size_t take_reply(char *data, size_t size, size_t count, void *arg)
 }
 
 /* Common options of each request. Returns the header list, which the caller frees. */
-static struct curl_slist *prepare(struct client *c, const char *method, const char *path)
+static struct curl_slist *prepare(struct client *c, CURL *curl, const char *method,
+                                  const char *path)
 {
 	struct curl_slist *headers = NULL;
 	SCOPED_STR url = xasprintf("%s%s", c->server, path);
 
-	curl_easy_reset(c->curl);
-	(void)curl_easy_setopt(c->curl, CURLOPT_URL, url);
-	(void)curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-	(void)curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
-	(void)curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, 5000L);
+	curl_easy_reset(curl);
+	(void)curl_easy_setopt(curl, CURLOPT_URL, url);
+	(void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, 5000L);
 	if (strcmp(method, "HEAD") == 0)
-		(void)curl_easy_setopt(c->curl, CURLOPT_NOBODY, 1L);
+		(void)curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
 	else
-		(void)curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
+		(void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
 	headers = curl_slist_append(headers, "Expect:");
 	if (c->token) {
 		SCOPED_STR auth = xasprintf("Authorization: Bearer %s", c->token);
@@ -198,7 +202,7 @@ int client_call(struct client *c, const char *method, const char *path, json_t *
 	random_key(key);
 	for (unsigned try = 0; try < RETRIES && status < 0; try++) {
 		SCOPED_STR id = xasprintf("Idempotency-Key: %s", key);
-		struct curl_slist *headers = prepare(c, method, path);
+		struct curl_slist *headers = prepare(c, c->curl, method, path);
 
 		if (text) {
 			headers = curl_slist_append(headers, "Content-Type: application/json");
@@ -275,7 +279,7 @@ static int print_to(struct client *c, const char *path, const char *accept, FILE
                     struct err *err)
 {
 	SCOPED_STR want = xasprintf("Accept: %s", accept);
-	struct curl_slist *headers = curl_slist_append(prepare(c, "GET", path), want);
+	struct curl_slist *headers = curl_slist_append(prepare(c, c->curl, "GET", path), want);
 	struct printing p = {.client = c, .file = file};
 	long status = 0;
 	CURLcode code;
@@ -323,7 +327,7 @@ int client_save(struct client *c, const char *path, const char *accept, const ch
 static int upload_offset(struct client *c, const char *path, uint64_t size, uint64_t *have,
                          bool *whole, struct err *err)
 {
-	struct curl_slist *headers = prepare(c, "HEAD", path);
+	struct curl_slist *headers = prepare(c, c->curl, "HEAD", path);
 	struct curl_header *offset = NULL;
 	struct buffer none = {0}; /* HEAD has no body */
 	long status;
@@ -358,7 +362,7 @@ static long upload_part(struct client *c, const char *path, int fd, uint64_t fro
 	SCOPED_STR range =
 		xasprintf("Content-Range: bytes %llu-%llu/%llu", (unsigned long long)from,
 	                  (unsigned long long)(to ? to - 1 : 0), (unsigned long long)size);
-	struct curl_slist *headers = prepare(c, "PUT", path);
+	struct curl_slist *headers = prepare(c, c->curl, "PUT", path);
 	struct buffer answer = {0};
 	long status;
 
@@ -472,7 +476,7 @@ static size_t follow_bytes(char *data, size_t size, size_t count, void *arg)
 	size_t len = size * count;
 	long status = 0;
 
-	(void)curl_easy_getinfo(f->client->curl, CURLINFO_RESPONSE_CODE, &status);
+	(void)curl_easy_getinfo(f->client->stream, CURLINFO_RESPONSE_CODE, &status);
 	if (status >= 400)
 		return take_reply(data, size, count, &f->refusal);
 	if (lines_feed(&f->lines, f->fed, data, len, follow_line, f) < 0)
@@ -485,18 +489,18 @@ static size_t follow_bytes(char *data, size_t size, size_t count, void *arg)
 static long follow_once(struct client *c, const char *path, struct follow *f)
 {
 	SCOPED_STR last = xasprintf("Last-Event-ID: %lld", (long long)*f->after);
-	struct curl_slist *headers = prepare(c, "GET", path);
+	struct curl_slist *headers = prepare(c, c->stream, "GET", path);
 	long status = 0;
 
 	headers = curl_slist_append(headers, "Accept: text/event-stream");
 	headers = curl_slist_append(headers, last);
-	(void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
-	(void)curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, follow_bytes);
-	(void)curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, f);
-	(void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	(void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_TIME, 60L);
-	(void)curl_easy_perform(c->curl);
-	(void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+	(void)curl_easy_setopt(c->stream, CURLOPT_HTTPHEADER, headers);
+	(void)curl_easy_setopt(c->stream, CURLOPT_WRITEFUNCTION, follow_bytes);
+	(void)curl_easy_setopt(c->stream, CURLOPT_WRITEDATA, f);
+	(void)curl_easy_setopt(c->stream, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	(void)curl_easy_setopt(c->stream, CURLOPT_LOW_SPEED_TIME, 60L);
+	(void)curl_easy_perform(c->stream);
+	(void)curl_easy_getinfo(c->stream, CURLINFO_RESPONSE_CODE, &status);
 	curl_slist_free_all(headers);
 	return status;
 }
