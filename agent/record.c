@@ -11,7 +11,7 @@
 bool record_known(const json_t *record)
 {
 	static const char *const types[] = {"env",      "mismatch", "cell",  "result", "value",
-	                                    "progress", "failure",  "build", "file"};
+	                                    "progress", "failure",  "build", "file",   "commit"};
 	const char *type = json_string_value(json_object_get(record, "type"));
 
 	for (size_t i = 0; type && i < sizeof(types) / sizeof(*types); i++)

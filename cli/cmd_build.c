@@ -200,6 +200,39 @@ static int list_options(struct client *client, int argc, char **argv, struct err
 	return optind == argc ? list(client, state, json, err) : EXIT_USAGE;
 }
 
+#define MAKE_LOOK_MS 200
+
+/* The commit was a name: the job of the reply finds out which build that is. Sets *build. */
+static int make_wait(struct client *client, const char *path, json_t **build, struct err *err)
+{
+	for (;;) {
+		SCOPED_JSON job = NULL;
+		const json_t *asks;
+		const char *state;
+
+		if (client_call(client, "GET", path, NULL, &job, err) < 0)
+			return -1;
+		asks = json_array_get(json_object_get(job, "runs"), 0);
+		state = field_text(asks, "state");
+		if (strcmp(state, "queued") != 0 && strcmp(state, "running") != 0) {
+			*build = json_incref(json_array_get(json_object_get(job, "builds"), 0));
+			return 0;
+		}
+		term_pause_ms(MAKE_LOOK_MS);
+	}
+}
+
+static int print_made(const json_t *build, struct err *err)
+{
+	const json_t *failure = json_object_get(build, "failure");
+
+	if (json_is_object(failure))
+		return err_set(err, ERR_INVALID, "%s", field_text(failure, "text"));
+	(void)printf("build %lld %s: %s\n", field_int(build, "id"), field_text(build, "name"),
+	             field_text(build, "state"));
+	return EXIT_OK;
+}
+
 /* Have the farm make one kernel. */
 static int make(struct client *client, int argc, char **argv, struct err *err)
 {
@@ -213,6 +246,7 @@ static int make(struct client *client, int argc, char **argv, struct err *err)
 	                                        {0}};
 	SCOPED_JSON body = json_object();
 	SCOPED_JSON reply = NULL;
+	SCOPED_JSON build = NULL;
 	int opt, index = 0;
 
 	while ((opt = getopt_long(argc, argv, "", options, &index)) != -1) {
@@ -227,9 +261,11 @@ static int make(struct client *client, int argc, char **argv, struct err *err)
 		return EXIT_USAGE;
 	if (client_call(client, "POST", "/api/v1/recipes", body, &reply, err) < 0)
 		return -1;
-	(void)printf("build %lld %s: %s\n", field_int(reply, "id"), field_text(reply, "name"),
-	             field_text(reply, "state"));
-	return EXIT_OK;
+	if (!json_object_get(reply, "job"))
+		return print_made(reply, err);
+	if (make_wait(client, field_text(reply, "url"), &build, err) < 0)
+		return -1;
+	return print_made(build, err);
 }
 
 /* ---- Builds that cohortd fetches ---- */

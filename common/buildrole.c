@@ -15,6 +15,7 @@ static const struct row {
 	[ROLE_MAP] = {"map", 64 * MIB},
 	[ROLE_LOG] = {"log", 64 * MIB},
 	[ROLE_RANGE_DIFF] = {"range-diff", 16 * MIB},
+	[ROLE_MAILS] = {"mails", 640 * MIB},
 };
 
 const char *build_role_name(enum build_role role)

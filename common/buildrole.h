@@ -10,6 +10,7 @@ enum build_role {
 	ROLE_MAP,
 	ROLE_LOG,
 	ROLE_RANGE_DIFF,
+	ROLE_MAILS, /* of a git run */
 	ROLE_COUNT,
 };
 

@@ -74,6 +74,7 @@ static const struct shape records[] = {
           {"config_sha256", 's', 64},
           {"compiler", 'S', 256},
           {"folded", 'S', 32}}},
+	{"commit", {{"id", 's', 64}}},
 	{"file", {{"role", 's', 32}, {"path", 's', 4096}, {"sha256", 's', 64}, {"size", 'i', BIG}}},
 };
 

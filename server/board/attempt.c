@@ -116,7 +116,7 @@ static bool of_build(const json_t *event)
 	const char *type = text_of(json_object_get(event, "record"), "type");
 
 	return strcmp(type, "file") == 0 || strcmp(type, "build") == 0 ||
-	       strcmp(type, "failure") == 0;
+	       strcmp(type, "failure") == 0 || strcmp(type, "commit") == 0;
 }
 
 static int check_record(const struct attempt *a, const json_t *event, struct err *err)

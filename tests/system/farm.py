@@ -141,6 +141,7 @@ class Api:
 
     def __init__(self, port, token):
         self.port, self.token = port, token
+        self.location = None # of the last reply
 
     def call(self, method, path, body=None, headers=None):
         send = {"Authorization": f"Bearer {self.token}"} if self.token else {}
@@ -153,6 +154,7 @@ class Api:
             connection.request(method, path, body, send)
             reply = connection.getresponse()
             data = reply.read()
+            self.location = reply.headers.get("Location")
             kind = reply.headers.get("Content-Type", "")
             return reply.status, json.loads(data) if "json" in kind and "ndjson" not in kind else data
         finally:

@@ -53,11 +53,12 @@ class Case(unittest.TestCase):
     @classmethod
     def make_provisions(cls):
         """Suites, agents, flavours and controls."""
-        with open(builder.SUITE, encoding="utf-8") as file:
-            suite = json.load(file)
-        for program in suite["programs"]:
-            program["path"] = builder.KBUILD
-        builder.put(f"{cls.top}/suites/kernel-build.json", json.dumps(suite))
+        for name in ("kernel-build", "git"):
+            with open(os.path.join(farm.TOP, f"jobs/suites/{name}.json"), encoding="utf-8") as file:
+                suite = json.load(file)
+            for program in suite["programs"]:
+                program["path"] = builder.KBUILD
+            builder.put(f"{cls.top}/suites/{name}.json", json.dumps(suite))
         builder.put(f"{cls.top}/suites/s.json", json.dumps(SUITE))
         os.makedirs(f"{cls.top}/agents")
         for arch in ("armel", "x86-64"):
@@ -129,6 +130,9 @@ class Case(unittest.TestCase):
     def study(self, **fields):
         return {"name": "flush", "series": "flush", "base": {"tree": "linux", "commit": "base"},
                 "boards": {"cache": ["vivt", "vipt-aliasing"]}, "suite": "s", **fields}
+
+    def commit(self, name):
+        return builder.git(self.tree.repository, "rev-parse", name).strip()
 
     def events(self, job):
         status, data = self.api.call("GET", f"/api/v1/runs/{job}/events")
@@ -235,7 +239,7 @@ class Bad(Case):
         runs = len(self.api.get("/api/v1/runs?limit=500")["items"])
         again = self.farm.wait_job(self.api.post("/api/v1/jobs", self.study(series="torn", boards={"cache": ["vivt"]}))["id"])
         self.assertEqual([r["state"] for r in again["runs"]], ["done", "failed"])
-        self.assertEqual(len(self.api.get("/api/v1/runs?limit=500")["items"]), runs + 2)
+        self.assertEqual(len(self.api.get("/api/v1/runs?limit=500")["items"]), runs + 3, "two that test, one that asks what the base is")
 
     def test_refused(self):
         """All that is wrong at once, and where."""
@@ -257,7 +261,7 @@ class Bad(Case):
                          {("/builds", "does not go with series"), ("/labels", "does not go with series"),
                           ("/builds/0", "no such build 1")})
         self.assertEqual(complaints(suite="kernel-build", boards={"names": ["bob"]}),
-                         {("/suite", "'kernel-build' makes kernels and tests none"),
+                         {("/suite", "'kernel-build' is for builders and tests no kernel"),
                           ("/boards/names/0", "'bob' makes kernels, it tests none"),
                           ("/boards", "matches no board; the farm has: ali (vipt-aliasing, emulated), viv (vivt, emulated)")})
         self.assertEqual(complaints(base={"tree": "linux", "commit": "--exec=x"}), {("/base/commit", "must be a commit, a tag or a branch")})
@@ -320,17 +324,19 @@ class Life(Case):
         self.assertEqual((done["state"], done["complete"]), ("done", True))
 
     def test_by_hand(self):
-        body = {"tree": "linux", "commit": "base", "series": "flush", "revision": "v2", "patches": 1, "flavour": "v5"}
+        body = {"tree": "linux", "commit": self.commit("base"), "series": "flush", "revision": "v2", "patches": 1, "flavour": "v5"}
         build = self.api.post("/api/v1/recipes", body)
         self.assertEqual(build["state"], "waiting")
+        self.assertEqual(self.api.location, f"/api/v1/builds/{build['id']}")
         self.assertEqual(self.api.post("/api/v1/recipes", body, status=200)["id"], build["id"])
+        self.assertEqual(self.api.location, f"/api/v1/builds/{build['id']}")
         made = farm.wait_for("build", lambda: (b := self.api.get(f"/api/v1/builds/{build['id']}"))["state"] == "complete" and b)
         self.assertEqual((made["series"], made["revision"], len(made["recipe"]["patches"])), ("flush", "v2", 1))
         self.assertEqual([b["id"] for b in self.api.get("/api/v1/builds?state=complete&series=flush")["items"]], [build["id"]])
         job = self.api.get("/api/v1/jobs")["items"][0]
         farm.wait_for("job", lambda: self.api.get(f"/api/v1/jobs/{job['id']}")["complete"])
         # A study with each commit finds it there.
-        plan = self.api.post("/api/v1/jobs", self.study(commits=True, boards={"cache": ["vivt"]}))
+        plan = self.api.post("/api/v1/jobs", self.study(commits=True, base={"tree": "linux", "commit": body["commit"]}, boards={"cache": ["vivt"]}))
         self.assertEqual(plan["labels"], ["base", "v1", "v2.1", "v2"])
         self.assertIn(build["id"], [b["id"] for b in plan["builds"] if b["state"] == "complete"])
         self.assertTrue(self.farm.wait_job(plan["id"])["complete"])
@@ -366,6 +372,118 @@ class Life(Case):
         self.assertEqual({r["attempt"] for r in made}, {1})
 
 
+class Names(Case):
+    """A base that has a name: what that is now is found out before a build is looked up."""
+
+    def setUp(self):
+        super().setUp()
+        self.flush_series()
+        self.branch = os.path.basename(self.directory)
+        builder.git(self.tree.repository, "branch", self.branch, "base")
+        self.addCleanup(builder.git, self.tree.repository, "branch", "-D", self.branch)
+
+    def move(self):
+        """One commit more on the branch; its id."""
+        worktree = os.path.join(self.directory, "worktree")
+        builder.git(self.tree.repository, "worktree", "add", "-q", worktree, self.branch)
+        with open(os.path.join(worktree, "fs.c"), "a", encoding="utf-8") as file:
+            file.write("int more_of_it(void)\n{\n\treturn 5;\n}\n")
+        builder.git(worktree, "commit", "-q", "-a", "-m", "fs: more")
+        builder.git(self.tree.repository, "worktree", "remove", worktree)
+        return self.commit(self.branch)
+
+    def ask(self, **fields):
+        return self.study(base={"tree": "linux", "commit": self.branch}, boards={"cache": ["vivt"]}, **fields)
+
+    def run_study(self, **fields):
+        """The job, with the builds by column and the time that finding out took."""
+        job = self.farm.wait_job(self.api.post("/api/v1/jobs", self.ask(**fields))["id"])
+        self.assertTrue(job["complete"], job)
+        asked, = (r for r in self.api.get(f"/api/v1/runs?job={job['id']}&limit=500")["items"] if r["purpose"] == "git")
+        self.assertEqual((asked["state"], asked["verdicts"]), ("done", {"pass": 1}))
+        return job, {b["column"]: b["id"] for b in job["builds"]}
+
+    def test_moved_branch(self):
+        dry = self.api.post("/api/v1/jobs?dry_run=true", self.ask(), status=200)
+        self.assertEqual([b["recipe"] for b in dry["builds"]], [None] * 3)
+        first, built = self.run_study(rounds=2)
+        self.assertEqual(first["study"]["base"], {"tree": "linux", "commit": self.branch, "id": self.commit("base")})
+        for build in built.values():
+            self.assertEqual(self.api.get(f"/api/v1/builds/{build}")["recipe"]["commit"], self.commit("base"))
+        runs = len(self.api.get("/api/v1/runs?limit=500")["items"])
+        _, again = self.run_study()
+        self.assertEqual(again, built, "the branch has not moved: nothing is built")
+        self.assertEqual(len(self.api.get("/api/v1/runs?limit=500")["items"]), runs + 4)
+        self.assertEqual(len(self.api.get("/api/v1/builds")["items"]), 3)
+        head = self.move()
+        moved, newer = self.run_study()
+        self.assertEqual(moved["study"]["base"]["id"], head)
+        self.assertFalse(set(newer.values()) & set(built.values()))
+        names = {b["name"] for b in self.api.get("/api/v1/builds")["items"]}
+        self.assertEqual(len(names), 6)
+        for build in newer.values():
+            build = self.api.get(f"/api/v1/builds/{build}")
+            self.assertEqual(build["recipe"]["commit"], head)
+            self.assertTrue(build["name"].endswith(build["release"].split("-cohort-")[1]), build["name"])
+        # The id itself asks nobody, and is the same kernel.
+        job = self.api.post("/api/v1/jobs", self.study(base={"tree": "linux", "commit": head}, boards={"cache": ["vivt"]}))
+        self.assertEqual({b["column"]: b["id"] for b in job["builds"]}, newer)
+        self.assertTrue(self.farm.wait_job(job["id"])["complete"])
+
+    def test_schedule_has_the_newest(self):
+        self.api.post("/api/v1/schedules", {"name": "night", "cron": "0 3 * * *", "job": {k: v for k, v in self.ask().items() if k != "name"}})
+        commits = []
+        for _ in range(2):
+            run = self.api.post("/api/v1/schedules/night/run", {})
+            job = self.farm.wait_job(run["job"])
+            self.assertTrue(job["complete"], job)
+            commits.append(job["study"]["base"]["id"])
+            head = self.move()
+        self.assertEqual(commits[0], self.commit("base"))
+        self.assertNotIn(commits[1], (commits[0], head))
+
+    def test_name_that_is_not_there(self):
+        ask = dict(self.ask(), base={"tree": "linux", "commit": self.branch + "-2"})
+        job = self.farm.wait_job(self.api.post("/api/v1/jobs", ask)["id"])
+        self.assertEqual((job["state"], job["complete"]), ("done", False))
+        for build in job["builds"]:
+            failure = build["failure"]
+            self.assertEqual((build["state"], failure["step"], failure["farm"]), ("failed", "resolve", False))
+            self.assertEqual(failure["text"], f"the tree linux on this builder has no commit {self.branch}-2")
+        self.assertEqual({(r["state"], r["fault"]["code"]) for r in job["runs"]}, {("failed", "build-failed")})
+        builder.git(self.tree.repository, "branch", self.branch + "-2", "base")
+        self.addCleanup(builder.git, self.tree.repository, "branch", "-D", self.branch + "-2")
+        self.assertTrue(self.farm.wait_job(self.api.post("/api/v1/jobs", ask)["id"])["complete"], "it is there now")
+
+    def test_cancelled_before_it_is_known(self):
+        self.api.call("PATCH", "/api/v1/boards/bob", {"disabled": "not now"})
+        farm.wait_for("bob off", lambda: self.api.get("/api/v1/boards/bob")["state"] == "disabled")
+        job = self.api.post("/api/v1/jobs", self.ask())
+        self.assertEqual((job["stage"], {b["state"] for b in job["builds"]}), ("build", {"waiting"}))
+        other = self.api.post("/api/v1/jobs", self.ask())
+        self.api.post(f"/api/v1/jobs/{job['id']}/cancel", {}, status=200)
+        job = self.farm.wait_job(job["id"])
+        self.assertEqual((job["state"], {r["state"] for r in job["runs"]}), ("cancelled", {"cancelled"}))
+        self.assertEqual({(b["state"], b["failure"]["farm"]) for b in job["builds"]}, {("failed", True)})
+        self.api.call("PATCH", "/api/v1/boards/bob", {"disabled": None})
+        self.assertTrue(self.farm.wait_job(other["id"])["complete"])
+
+    def test_by_hand(self):
+        body = {"tree": "linux", "commit": self.branch, "flavour": "v5"}
+        def make():
+            reply = self.api.post("/api/v1/recipes", body, status=202)
+            self.assertEqual((self.api.location, reply["url"]), (f"/api/v1/jobs/{reply['job']['id']}",) * 2)
+            job = self.farm.wait_job(reply["job"]["id"])
+            self.assertTrue(job["complete"], job)
+            build, = {b["id"] for b in job["builds"]}
+            return self.api.get(f"/api/v1/builds/{build}"), job
+        build, job = make()
+        self.assertEqual((build["state"], build["recipe"]["commit"], len(job["runs"])), ("complete", self.commit("base"), 2))
+        again, job = make()
+        self.assertEqual((again["id"], len(job["runs"])), (build["id"], 1))
+        self.assertEqual(self.api.post("/api/v1/recipes", dict(body, commit=self.commit("base")), status=200)["id"], build["id"])
+
+
 class CommandLine(Case):
     def cohort(self, *argv):
         environment = dict(os.environ, COHORT_SERVER=f"http://127.0.0.1:{self.api.port}", COHORT_TOKEN=self.api.token)
@@ -391,7 +509,9 @@ class CommandLine(Case):
         self.assertEqual(code, 3)
         self.assertRegex(out, r"bad-v1-v5-[0-9a-f]{12} does not build: make: mm.c:\d+:")
         code, out, _ = self.cohort("build", "make", "--flavour", "v6", "--commit", "base")
-        self.assertRegex(out, r"build \d+ linux-base-v6-[0-9a-f]{12}: waiting")
+        self.assertRegex(out, r"build \d+ linux-base-v6-[0-9a-f]{12}: (waiting|building)")
+        code, _, said = self.cohort("build", "make", "--flavour", "v6", "--commit", "nowhere")
+        self.assertEqual((code, said), (1, "cohort build: the tree linux on this builder has no commit nowhere\n"))
         code, _, said = self.cohort("study", "nope", "--base", "base", "--suite", "s", "--until-decided")
         self.assertEqual(code, 1)
         self.assertIn('/series: no such series "nope"', said)

@@ -156,14 +156,14 @@ void run_requeue(struct farm *farm, int64_t run)
 	store_read_end(farm->config.store, db);
 }
 
-void build_ended(struct farm *farm, int64_t build)
+void builder_ended(struct farm *farm, int64_t run)
 {
 	struct db *db = store_read_begin(farm->config.store);
 	struct err err;
 
 	/* Its end may have made new runs, too: another build run, the next round. */
 	farm->look = farm->again = true;
-	if (store_runs_queued_by_build(db, build, queued_take, farm, &err) < 0) {
+	if (store_runs_queued_behind(db, run, queued_take, farm, &err) < 0) {
 		log_error("the farm: %s", err.text);
 		farm->reload = true;
 		farm->retry_at = farm->mono + FARM_RETRY;

@@ -1,5 +1,6 @@
 #include "server/daemon/farm/entry.h"
 
+#include "common/buildrole.h"
 #include "common/jx.h"
 #include "common/scoped.h"
 #include "common/sha256.h"
@@ -21,8 +22,6 @@ static const char *const faults[] = {
 	"run-timeout",      "lease-lost",     "worker-died",         "no-board",
 	"collect-failed",   "internal",
 };
-static const char *const roles[] = {"kernel", "dtb", "modules",   "config",
-                                    "map",    "log", "range-diff"};
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -167,12 +166,12 @@ static int check_file(struct follow *f, struct entry *e)
 {
 	const char *role = text_of(e->event, "role"), *sha256 = text_of(e->event, "sha256");
 	const json_t *size = json_object_get(e->event, "size");
+	enum build_role known = role ? build_role_parse(role) : ROLE_COUNT;
 
-	if (!f->ref.builds)
+	if (f->ref.purpose == PURPOSE_TEST)
 		return err_set(&f->broken, ERR_PROTOCOL, "a file, and this run makes none");
-	if (!among(role, roles, COUNT(roles)) || !sha256 || !sha256_valid(sha256) ||
-	    !json_is_integer(size) || json_integer_value(size) < 0 ||
-	    json_integer_value(size) > ENTRY_FILE_MAX)
+	if (known == ROLE_COUNT || !sha256 || !sha256_valid(sha256) || !json_is_integer(size) ||
+	    json_integer_value(size) < 0 || json_integer_value(size) > build_role_max(known))
 		return err_set(&f->broken, ERR_PROTOCOL, "a file with role '%.40s'",
 		               role ? role : "");
 	return 0;

@@ -2,8 +2,6 @@
 #pragma once
 #include "server/daemon/farm/follow.h"
 
-#define ENTRY_FILE_MAX (INT64_C(512) << 20) /* bytes of a builder's file, as of an upload */
-
 /* The planned test with that id and its place in the plan, or NULL. */
 const json_t *entry_test(const json_t *plan, int64_t id, size_t *place);
 

@@ -112,7 +112,7 @@ void attempt_broken(struct attempt *a, const char *code, const char *fmt, ...)
 void attempt_free(struct attempt *a);
 int runs_look(struct farm *farm, struct err *err);
 void run_requeue(struct farm *farm, int64_t run);
-void build_ended(struct farm *farm, int64_t build); /* queue what may have waited for it */
+void builder_ended(struct farm *farm, int64_t run); /* queue what may have waited for it */
 
 /* decide.c: the next rounds of jobs that go on until they are decided */
 void decide_pass(struct farm *farm);

@@ -87,7 +87,9 @@ static int put_record(struct db *db, struct follow *f, const struct entry *e, in
 	struct attempt_result r;
 
 	/* What is shown as it is: a measured number is evidence of what the kernel costs. */
-	if (type && f->ref.builds && (strcmp(type, "build") == 0 || strcmp(type, "failure") == 0))
+	if (type && f->ref.purpose != PURPOSE_TEST &&
+	    (strcmp(type, "build") == 0 || strcmp(type, "failure") == 0 ||
+	     strcmp(type, "commit") == 0))
 		return put_evidence(db, f, e, "", record, err); /* judged when the run ends */
 	if (type && (strcmp(type, "mismatch") == 0 || strcmp(type, "value") == 0))
 		return put_evidence(db, f, e, cell && strlen(cell) <= 256 ? cell : "", record, err);
@@ -335,9 +337,9 @@ static void attempt_done(struct brought *in)
 		process_send(b, "cancel", &a->follow.ref, NULL); /* it does not know of its end */
 	process_send(b, "release", &a->follow.ref, NULL);
 	b->farm->decide = true;
-	if (a->follow.ref.builds) {
+	if (a->follow.ref.purpose != PURPOSE_TEST) {
 		files_drop(a->dir);
-		build_ended(b->farm, a->follow.ref.build);
+		builder_ended(b->farm, run);
 	}
 	b->attempt = NULL;
 	attempt_free(a);
@@ -387,7 +389,8 @@ static bool board_wants(struct board *b)
 	if (b->hinted || a->follow.more || b->farm->mono >= a->reread_at) {
 		b->hinted = false;
 		a->reread_at = b->farm->mono + FARM_REREAD;
-		if (follow_read(&a->follow, b->farm->buf) && a->follow.ref.builds &&
+		if (follow_read(&a->follow, b->farm->buf) &&
+		    a->follow.ref.purpose != PURPOSE_TEST &&
 		    files_take(a, b->farm->config.state_dir) < 0) {
 			follow_discard(&a->follow);
 			b->farm->retry_at = b->farm->mono + FARM_RETRY;

@@ -66,14 +66,15 @@ static int inputs_list(struct board *b, struct db *db, json_t *inputs, const jso
 	return 0;
 }
 
-/* The recipe stands beside the request, as the text that its hash is of. */
-static int input_recipe(struct board *b, json_t *inputs, const char *text, struct err *err)
+/* The recipe stands beside the request, as the text that its hash is of; so does a question. */
+static int input_text(struct board *b, json_t *inputs, const char *name, const char *text,
+                      struct err *err)
 {
-	SCOPED_STR path = xasprintf("%s/recipe.json", b->attempt->dir);
+	SCOPED_STR path = xasprintf("%s/%s", b->attempt->dir, name);
 	char sha256[SHA256_HEX];
 
 	sha256_hex(text, strlen(text), sha256);
-	input_add(inputs, "recipe.json", path, sha256, (int64_t)strlen(text));
+	input_add(inputs, name, path, sha256, (int64_t)strlen(text));
 	if (fs_mkdirs(b->attempt->dir, err) < 0)
 		return -1;
 	return fs_replace_file(path, text, strlen(text), 0640, err);
@@ -94,15 +95,24 @@ static json_t *inputs_part(struct board *b, struct err *err)
 		rc = inputs_list(b, db, inputs, json_object_get(recipe, "fragments"), "frag", err);
 	store_read_end(store, db);
 	if (rc == 0)
-		rc = input_recipe(b, inputs, json_string_value(text), err);
+		rc = input_text(b, inputs, "recipe.json", json_string_value(text), err);
 	return rc == 0 ? take_json(&inputs) : NULL;
 }
 
-/* The request of a run that makes a kernel: of the kernel nothing is known yet. */
+static json_t *inputs_question(struct board *b, struct err *err)
+{
+	SCOPED_JSON inputs = json_array();
+	SCOPED_STR text = jx_text(json_object_get(b->attempt->follow.ref.plan, "question"));
+
+	return input_text(b, inputs, "question.json", text, err) == 0 ? take_json(&inputs) : NULL;
+}
+
+/* The request of a builder's run: of the kernel nothing is known yet, or there is none. */
 static int request_builds(struct board *b, json_t *request, struct err *err)
 {
 	json_t *build = json_object_get(request, "build");
-	json_t *inputs = inputs_part(b, err);
+	bool git = b->attempt->follow.ref.purpose == PURPOSE_GIT;
+	json_t *inputs = git ? inputs_question(b, err) : inputs_part(b, err);
 
 	if (!inputs)
 		return -1;
@@ -201,7 +211,8 @@ int request_write(struct board *b, struct err *err)
 	if (access(path, F_OK) == 0)
 		return 0;
 	request = request_make(b, err);
-	if (!request || (b->attempt->follow.ref.builds && request_builds(b, request, err) < 0))
+	if (!request ||
+	    (b->attempt->follow.ref.purpose != PURPOSE_TEST && request_builds(b, request, err) < 0))
 		return -1;
 	text = jx_text(request);
 	if (fs_mkdirs(b->attempt->dir, err) < 0)

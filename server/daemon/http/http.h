@@ -94,6 +94,8 @@ struct http_route {
 	const char *
 		query; /* the query parameters it knows, "limit cursor state"; others get 422. NULL: none */
 
+	const char *
+		made; /* where the things are that its replies are about, when that is not its own path: their Location */
 	http_handler *upload; /* HTTP_RAW only: the headers are in, the body not yet */
 	int (*piece)(struct http_req *req, const char *data, size_t len,
 	             struct err *err); /* HTTP_RAW only */

@@ -12,6 +12,7 @@
 #include "server/daemon/store/store.h"
 #include "server/daemon/store/world.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 static int build_prepare(struct http_req *req, struct err *err)
@@ -114,10 +115,28 @@ static int make_prepare(struct http_req *req, struct err *err)
 	return rc;
 }
 
+/* Which build it is will be known when a builder has said what the commit's name is now: until then there is a job. */
+static int make_unresolved(struct http_req *req, struct err *err)
+{
+	const struct making *m = req->data;
+	json_t *view;
+	int64_t job;
+
+	if (job_insert(req->db, m->plan, m->request, req->now_us, &job, err) < 0)
+		return -1;
+	view = job_view(req->db, job, err);
+	if (!view)
+		return -1;
+	return http_reply_json(req, 202,
+	                       json_pack("{s:o, s:o}", "url",
+	                                 json_sprintf("/api/v1/jobs/%" PRId64, job), "job", view));
+}
+
 /* One that is there, or is being made, is answered as it is. */
 static int make_post(struct http_req *req, struct err *err)
 {
 	const struct making *m = req->data;
+	const char *sha256;
 	struct build_state state;
 	json_t *build;
 	int64_t id, job;
@@ -125,14 +144,17 @@ static int make_post(struct http_req *req, struct err *err)
 
 	if (!m->plan)
 		return http_problem_fields(req, 422, &m->errors);
-	id = made_build_find(req->db, &m->plan->recipes[0], &state, err);
+	if (m->plan->ask_text)
+		return make_unresolved(req, err);
+	sha256 = m->plan->recipes[0].recipe.sha256;
+	id = made_build_find(req->db, sha256, &state, err);
 	if (id < 0)
 		return -1;
 	make = id == 0 || build_want(&state);
 	if (make && job_insert(req->db, m->plan, m->request, req->now_us, &job, err) < 0)
 		return -1;
 	if (id == 0)
-		id = made_build_find(req->db, &m->plan->recipes[0], &state, err);
+		id = made_build_find(req->db, sha256, &state, err);
 	build = id > 0 ? build_get(req->db, id, err) : NULL;
 	return build ? http_reply_json(req, make ? 201 : 200, build) : -1;
 }
@@ -144,6 +166,7 @@ const struct http_route http_builds_routes[] = {
 		.operation = "makeBuild",
 		.summary = "Have a builder make a kernel",
 		.flags = HTTP_WRITE | HTTP_JSON | HTTP_KICK,
+		.made = "/api/v1/builds",
 		.prepare = make_prepare,
 		.handle = make_post,
 	},

@@ -394,10 +394,21 @@ static void handle_read(struct http_req *req)
 		reply_from_err(req, &err);
 }
 
-/* 201 has the new thing's address; made of the stored text, so that a replay has it too. */
+/* Does the reply to a POST tell of a thing that has an address? Of one that is new, or that stands elsewhere. */
+static bool has_location(const struct http_req *req)
+{
+	const struct http_reply *reply = &req->private->reply;
+
+	return reply->body && strcmp(req->route->method, "POST") == 0 &&
+	       (reply->status == 201 || reply->status == 202 ||
+	        (reply->status == 200 && req->route->made));
+}
+
+/* The thing's address; made of the stored text, so that a replay has it too. */
 static void location_add(struct http_req *req)
 {
 	const struct http_reply *reply = &req->private->reply;
+	const char *under = req->route->made ? req->route->made : req->path;
 	SCOPED_JSON body = json_loadb(reply->body, reply->len, 0, NULL);
 	json_t *id = json_object_get(body, "id"), *name = json_object_get(body, "name");
 	json_t *url = json_object_get(body, "url");
@@ -406,9 +417,9 @@ static void location_add(struct http_req *req)
 	if (json_is_string(url))
 		path = xstrdup(json_string_value(url));
 	else if (json_is_integer(id))
-		path = xasprintf("%s/%lld", req->path, (long long)json_integer_value(id));
+		path = xasprintf("%s/%lld", under, (long long)json_integer_value(id));
 	else if (json_is_string(name))
-		path = xasprintf("%s/%s", req->path, json_string_value(name));
+		path = xasprintf("%s/%s", under, json_string_value(name));
 	if (path)
 		http_reply_header(req, "Location", path);
 }
@@ -430,6 +441,6 @@ void serve_finish(struct http_req *req)
 		handle_write(req);
 	else
 		handle_read(req);
-	if (reply->status == 201 && reply->body && strcmp(req->route->method, "POST") == 0)
+	if (has_location(req))
 		location_add(req);
 }

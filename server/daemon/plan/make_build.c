@@ -1,7 +1,9 @@
 /* Kernels that a plan has made: recipes, and the runs of builders that follow them. */
+#include "common/gitname.h"
 #include "common/jx.h"
 #include "common/scoped.h"
 #include "common/xalloc.h"
+#include "server/daemon/plan/git_plan.h"
 #include "server/daemon/plan/maker.h"
 #include "server/daemon/recipe/kernels.h"
 #include "server/daemon/suite.h"
@@ -9,7 +11,6 @@
 #include <string.h>
 
 #define BUILD_RUN_S (6 * 3600) /* of make on a slow builder, from nothing */
-#define TREE_WORD   "tree:"    /* in a step's argv: the recipe's tree goes behind it */
 
 /* --- who can make it --- */
 
@@ -86,21 +87,6 @@ static void choose_boards(struct maker *m, const struct suite *suite)
 
 /* --- what they do --- */
 
-static json_t *step_argv(const struct suite_test *test, const char *tree)
-{
-	json_t *argv = json_array(), *word;
-	size_t i;
-
-	json_array_foreach(test->argv, i, word)
-	{
-		if (strcmp(json_string_value(word), TREE_WORD) == 0)
-			(void)json_array_append_new(argv, json_sprintf(TREE_WORD "%s", tree));
-		else
-			(void)json_array_append(argv, word);
-	}
-	return argv;
-}
-
 static void plan_steps(struct maker *m, const struct suite *suite)
 {
 	json_t *steps = json_array();
@@ -113,13 +99,28 @@ static void plan_steps(struct maker *m, const struct suite *suite)
 		                                             (json_int_t)i, "name", t->name, "rep",
 		                                             1, "kind", t->kind, "time_limit_s",
 		                                             (json_int_t)t->time_limit_s, "argv",
-		                                             step_argv(t, m->tree)));
+		                                             git_plan_argv(t, m->tree)));
 	}
 	text = json_pack("{s:s, s:s, s:o, s:{s:i, s:i}}", "suite", suite->name, "version",
 	                 suite->version, "tests", steps, "limits", "boot_s", 3600, "run_s",
 	                 BUILD_RUN_S);
 	m->plan->build_text = jx_text(text);
 	m->plan->build_planned = suite->tests_count;
+}
+
+/* The base has a name: what commit that is will be asked. */
+static void plan_ask(struct maker *m)
+{
+	SCOPED_STR pointer = xasprintf("%s/commit", m->base_at);
+	SCOPED_JSON question =
+		json_pack("{s:i, s:s, s:s}", "v", 1, "tree", m->tree, "commit", m->commit);
+
+	m->plan->ask_text = git_plan_text(m->world->suites, "resolve", question);
+	if (!m->plan->ask_text)
+		jx_complain(m->errors, pointer,
+		            "must be a whole id: this farm has no suite '%s', which finds out what "
+		            "a name is",
+		            PLAN_GIT_SUITE);
 }
 
 void builders_choose(struct maker *m)
@@ -141,18 +142,20 @@ void builders_choose(struct maker *m)
 		complain_about_tree(m, all);
 	else if (suite)
 		plan_steps(m, suite);
+	if (m->tree && m->commit && !git_id_valid(m->commit))
+		plan_ask(m);
 }
 
 /* --- recipes --- */
 
-/* Readable, and unique by the digits of the recipe. */
+/* Readable, and unique by the digits of the recipe; sha256 "": there is room for them behind it. */
 static char *build_name(const struct maker *m, const struct column *c,
                         const struct flavour *flavour, const char *sha256)
 {
 	const char *what = m->series && c->revision ? m->series->name : m->tree;
-	SCOPED_STR tail =
-		xasprintf("-%.12s-%s-%.*s", c->label, flavour->name, RECIPE_DIGITS, sha256);
-	int room = 64 - (int)strlen(tail);
+	SCOPED_STR tail = xasprintf("-%.12s-%s%s%.*s", c->label, flavour->name, *sha256 ? "-" : "",
+	                            RECIPE_DIGITS, sha256);
+	int room = 64 - (int)strlen(tail) - (*sha256 ? 0 : RECIPE_DIGITS + 1);
 	char *name = xasprintf("%.*s%s", room > 0 ? room : 0, what, tail);
 
 	/* A name starts with a letter or digit; a tree's may hold what a build's may not. */
@@ -193,7 +196,8 @@ size_t recipe_want(struct maker *m, size_t column, const struct flavour *flavour
 			recipe_release(&r.recipe);
 			return i;
 		}
-	r.name = build_name(m, c, flavour, r.recipe.sha256);
+	r.unresolved = plan->ask_text != NULL;
+	r.name = build_name(m, c, flavour, r.unresolved ? "" : r.recipe.sha256);
 	r.series = m->series && c->revision ? m->series->name : NULL;
 	r.label = c->revision ? c->revision->label : NULL;
 	r.revision = c->revision ? c->revision->id : 0;
@@ -251,7 +255,7 @@ static void by_hand_read(json_t *doc, struct by_hand *ask, struct jx_errors *err
 	};
 
 	(void)jx_read(doc, fields, sizeof(fields) / sizeof(*fields), ask, "", errors);
-	if (ask->commit && !submission_commit_valid(ask->commit))
+	if (ask->commit && !git_name_valid(ask->commit))
 		jx_complain(errors, "/commit", "must be a commit, a tag or a branch");
 	if (ask->series && !ask->revision)
 		jx_complain(errors, "/revision", "is required with series");

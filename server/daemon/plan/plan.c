@@ -96,8 +96,10 @@ static void choose_suite(struct maker *m)
 	m->plan->suite = suite_find(m->world->suites, m->s->suite);
 	if (!m->plan->suite)
 		jx_complain(m->errors, "/suite", "no such suite '%s'", m->s->suite);
-	else if (strcmp(m->s->suite, PLAN_BUILD_SUITE) == 0)
-		jx_complain(m->errors, "/suite", "'%s' makes kernels and tests none", m->s->suite);
+	else if (strcmp(m->s->suite, PLAN_BUILD_SUITE) == 0 ||
+	         strcmp(m->s->suite, PLAN_GIT_SUITE) == 0)
+		jx_complain(m->errors, "/suite", "'%s' is for builders and tests no kernel",
+		            m->s->suite);
 	else
 		choose_tests(m);
 }
@@ -408,6 +410,7 @@ void plan_free(struct plan *plan)
 	json_decref(plan->builders);
 	json_decref(plan->columns);
 	free(plan->build_text);
+	free(plan->ask_text);
 	free(plan->tree);
 	free(plan->study);
 	free(plan->runs);
@@ -434,9 +437,10 @@ json_t *plan_preview(const struct plan *plan)
 		const struct plan_recipe *r = &plan->recipes[i];
 
 		(void)json_array_append_new(
-			builds, json_pack("{s:s, s:s, s:I, s:s, s:O}", "name", r->name, "recipe",
-		                          r->recipe.sha256, "column", (json_int_t)r->column,
-		                          "flavour", r->flavour->name, "builders", plan->builders));
+			builds, json_pack("{s:s, s:s?, s:I, s:s, s:O}", "name", r->name, "recipe",
+		                          r->unresolved ? NULL : r->recipe.sha256, "column",
+		                          (json_int_t)r->column, "flavour", r->flavour->name,
+		                          "builders", plan->builders));
 	}
 	for (size_t i = 0; i < plan->runs_count; i++) {
 		const struct plan_run *r = &plan->runs[i];

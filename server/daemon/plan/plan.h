@@ -21,6 +21,7 @@ struct suites;
 #define PLAN_COLUMNS     64             /* of a study */
 #define PLAN_BUILDER     "builder"      /* kind of the boards that make kernels */
 #define PLAN_BUILD_SUITE "kernel-build" /* what they run */
+#define PLAN_GIT_SUITE   "git"          /* what else they run: questions about a repository */
 
 struct plan_board {
 	const char *name, *kind, *cache, *arch;
@@ -66,8 +67,9 @@ struct plan_world {
 
 /* A kernel that is to be made, or is there already: its recipe tells. */
 struct plan_recipe {
-	struct recipe recipe;          /* owned */
-	char *name;                    /* owned: of the build */
+	struct recipe recipe; /* owned */
+	char *name; /* owned: of the build; of an unresolved one what stands before the digits */
+	bool unresolved; /* its commit is a name: a builder is asked first, and the hash is not the recipe's */
 	const struct flavour *flavour; /* borrowed from the world */
 	const char *series, *label;    /* what it is, for people; series may be NULL: a base */
 	int64_t revision;              /* 0: none */
@@ -99,6 +101,7 @@ struct plan {
 	json_t *builders;     /* owned: names of the boards that can make them */
 	char *build_text;     /* owned: as text, of the runs that make them; NULL: there are none */
 	size_t build_planned; /* as planned */
+	char *ask_text; /* owned: of the run that asks what the base's name is now; NULL: it is an id */
 	json_t *columns; /* owned: what each column is (docs/SERIES.md); [] when it is no study */
 	int64_t series;  /* 0: none */
 	char *study; /* owned: what later rounds need to know, as JSON; NULL: there will be none */

@@ -1,6 +1,7 @@
 #include "server/daemon/plan/submission.h"
 
 #include "common/cacheclass.h"
+#include "common/gitname.h"
 #include "common/jx.h"
 #include "common/scoped.h"
 #include "common/xalloc.h"
@@ -208,12 +209,6 @@ static void check_refs(json_t *list, const char *pointer, bool versions, struct 
 	}
 }
 
-bool submission_commit_valid(const char *text)
-{
-	return text[0] != '-' && text[strcspn(text, " \t\r\n:^~?*[\\")] == '\0' &&
-	       !strstr(text, "..");
-}
-
 static void read_base(struct submission_study *study, json_t *base, struct jx_errors *errors)
 {
 	static const struct jx_field fields[] = {
@@ -223,7 +218,7 @@ static void read_base(struct submission_study *study, json_t *base, struct jx_er
 
 	if (base)
 		(void)jx_read(base, fields, COUNT(fields), study, "/base", errors);
-	if (study->commit && !submission_commit_valid(study->commit))
+	if (study->commit && !git_name_valid(study->commit))
 		jx_complain(errors, "/base/commit", "must be a commit, a tag or a branch");
 }
 

@@ -42,6 +42,3 @@ struct submission {
 
 /* Read doc into *out and complain about everything that is wrong with it by itself. True when nothing was. */
 bool submission_read(json_t *doc, struct submission *out, struct jx_errors *errors);
-
-/* Is text a commit, a tag or a branch that may be handed to git? */
-bool submission_commit_valid(const char *text);

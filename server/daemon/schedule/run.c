@@ -112,6 +112,7 @@ int64_t run_due(const struct run_state *run)
 }
 
 static const char *const phase_names[] = {"queued", "running", "done", "failed", "cancelled"};
+static const char *const purpose_names[] = {"test", "build", "git"};
 static const char *const outcome_names[] = {"complete", "cancelled", "fault"};
 
 static bool word_find(const char *const *words, size_t count, const char *name, size_t *found)
@@ -134,6 +135,16 @@ bool run_phase_parse(const char *name, enum run_phase *phase)
 	if (!word_find(phase_names, sizeof(phase_names) / sizeof(phase_names[0]), name, &i))
 		return false;
 	*phase = (enum run_phase)i;
+	return true;
+}
+
+bool run_purpose_parse(const char *name, enum run_purpose *purpose)
+{
+	size_t i;
+
+	if (!word_find(purpose_names, sizeof(purpose_names) / sizeof(purpose_names[0]), name, &i))
+		return false;
+	*purpose = (enum run_purpose)i;
 	return true;
 }
 

@@ -10,6 +10,13 @@ enum run_phase { RUN_QUEUED, RUN_RUNNING, RUN_DONE, RUN_FAILED, RUN_CANCELLED };
 
 enum run_outcome { RUN_OUTCOME_COMPLETE, RUN_OUTCOME_CANCELLED, RUN_OUTCOME_FAULT };
 
+/* What a run is for. But for the first, builders run it. */
+enum run_purpose {
+	PURPOSE_TEST,
+	PURPOSE_BUILD, /* it makes a kernel */
+	PURPOSE_GIT,   /* it asks a repository something */
+};
+
 struct run_state {
 	enum run_phase phase;
 	bool cancelling;
@@ -58,5 +65,6 @@ bool run_ended(const struct run_state *run);
 /* "queued" … as in the store. */
 const char *run_phase_name(enum run_phase phase);
 bool run_phase_parse(const char *name, enum run_phase *phase);
+bool run_purpose_parse(const char *name, enum run_purpose *purpose);
 const char *run_outcome_name(enum run_outcome outcome);
 bool run_outcome_parse(const char *name, enum run_outcome *outcome);

@@ -15,7 +15,7 @@ int store_attempt_ref(struct db *db, int64_t run, int64_t attempt, struct attemp
 	sqlite3_stmt *stmt = db_query(
 		db,
 		"SELECT r.job, r.build, r.col, a.board, r.cache, r.kind, r.plan, a.fence, a.\"offset\","
-		" r.purpose = 'build'"
+		" r.purpose"
 		" FROM attempt a JOIN run r ON r.id = a.run WHERE a.run = $1 AND a.attempt = $2",
 		"ii", run, attempt);
 	int rc = db_step(db, stmt, err);
@@ -37,8 +37,10 @@ int store_attempt_ref(struct db *db, int64_t run, int64_t attempt, struct attemp
 		.plan = json_loads(db_text(stmt, 6), 0, NULL),
 		.fence = db_int(stmt, 7),
 		.offset = db_int(stmt, 8),
-		.builds = db_int(stmt, 9) != 0,
 	};
+	if (!run_purpose_parse(db_text(stmt, 9), &ref->purpose))
+		return err_set(err, ERR_IO, "run %" PRId64 " has the purpose '%s'", run,
+		               db_text(stmt, 9));
 	return 0;
 }
 
@@ -108,7 +110,7 @@ int store_attempt_event(struct db *db, const struct attempt_ref *ref, const char
 {
 	int64_t job = ref->job;
 
-	if (ref->builds) {
+	if (ref->purpose == PURPOSE_BUILD) {
 		sqlite3_stmt *stmt =
 			db_query(db, "SELECT job FROM run WHERE id = $1", "i", ref->run);
 

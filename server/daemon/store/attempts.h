@@ -1,6 +1,8 @@
 /* attempts.h - what the journal of an attempt brings into the store: stages, results, evidence, its end.
  * Each may be done again with the same values (a replay) and then changes nothing. */
 #pragma once
+#include "server/daemon/schedule/run.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,7 +15,7 @@ struct run_state;
 struct attempt_ref {
 	int64_t run, attempt, fence;
 	int64_t job, build, column;
-	bool builds;                /* its run makes a kernel: another job may take it over */
+	enum run_purpose purpose;   /* PURPOSE_BUILD: another job may take the run over */
 	char *board, *cache, *kind; /* owned */
 	json_t *plan;               /* owned: run.plan */
 	int64_t offset;             /* in the store */

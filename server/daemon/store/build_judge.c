@@ -1,5 +1,6 @@
 #include "server/daemon/store/build_judge.h"
 
+#include "common/buildrole.h"
 #include "common/err.h"
 #include "common/jx.h"
 #include "common/scoped.h"
@@ -14,10 +15,6 @@
 
 #define TEXT_MAX  8192
 #define FIELD_MAX 256
-
-/* Roles of files that a builder may leave behind; what else it says is no file of a build. */
-static const char *const roles[] = {"kernel", "dtb", "modules",   "config",
-                                    "map",    "log", "range-diff"};
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -70,12 +67,12 @@ static int fail_farm(struct db *db, int64_t run, int64_t build, const char *step
 
 /* ---- Files ---- */
 
+/* Of a kernel: what else a builder brings is no file of a build. */
 static bool role_known(const char *role)
 {
-	for (size_t i = 0; role && i < sizeof(roles) / sizeof(roles[0]); i++)
-		if (strcmp(roles[i], role) == 0)
-			return true;
-	return false;
+	enum build_role known = role ? build_role_parse(role) : ROLE_COUNT;
+
+	return known != ROLE_COUNT && known != ROLE_MAILS;
 }
 
 static int file_add(struct db *db, int64_t build, const char *role, const char *sha256,

@@ -7,6 +7,7 @@
 #include "server/daemon/plan/plan.h"
 #include "server/daemon/store/columns.h"
 #include "server/daemon/store/made_builds.h"
+#include "server/daemon/store/resolve.h"
 #include "server/daemon/store/run_views.h"
 #include "server/daemon/suite.h"
 
@@ -22,8 +23,9 @@ struct storing {
 	struct db *db;
 	const struct plan *plan;
 	int64_t job, now_us;
-	int64_t *recipe_builds; /* owned: id by the plan's recipe */
-	bool failed;            /* a build is, so runs that wait for it will not run */
+	int64_t *recipe_builds;     /* owned: id by the plan's recipe */
+	struct resolving resolving; /* builds whose base has a name */
+	bool failed;                /* a build is, so runs that wait for it will not run */
 };
 
 static int64_t run_build(const struct storing *st, const struct plan_run *run)
@@ -89,15 +91,22 @@ static int insert_builds(struct storing *st, struct err *err)
 
 	for (size_t i = 0; i < plan->recipes_count; i++) {
 		const struct plan_recipe *r = &plan->recipes[i];
-		int64_t id = made_build_want(st->db, r, st->now_us, &state, &make, err);
+		int64_t id;
 
+		if (r->unresolved) {
+			st->recipe_builds[i] = resolve_want(&st->resolving, i, err);
+			if (st->recipe_builds[i] < 0)
+				return -1;
+			continue;
+		}
+		id = made_build_want(st->db, r, st->now_us, &state, &make, err);
 		if (id < 0 ||
 		    (make && made_build_run(st->db, plan, r, id, st->job, st->now_us, err) < 0))
 			return -1;
 		st->recipe_builds[i] = id;
 		st->failed |= state.phase == BUILD_FAILED;
 	}
-	return 0;
+	return resolve_ask(&st->resolving, err);
 }
 
 static int insert_runs(struct storing *st, struct err *err)
@@ -126,6 +135,7 @@ int job_insert(struct db *db, const struct plan *plan, const char *request, int6
 	SCOPED_STR columns = jx_text(plan->columns);
 	SCOPED_MEM mem = xcalloc(plan->recipes_count + 1, sizeof(int64_t));
 	const int64_t *series = plan->series ? &plan->series : NULL;
+	int rc;
 
 	if (db_exec(db, err, NULL,
 	            "INSERT INTO job (name, request, suite, labels, priority, state, created, "
@@ -137,7 +147,10 @@ int job_insert(struct db *db, const struct plan *plan, const char *request, int6
 		return -1;
 	*id = st.job = db_last_id(db);
 	st.recipe_builds = mem;
-	return insert_runs(&st, err);
+	st.resolving = (struct resolving){.db = db, .plan = plan, .job = *id, .now = now_us};
+	rc = insert_runs(&st, err);
+	json_decref(st.resolving.builds);
+	return rc;
 }
 
 /* --- showing --- */

@@ -50,27 +50,29 @@ static int state_write(struct db *db, int64_t build, const struct build_state *s
 	               "is", build, build_phase_name(state->phase));
 }
 
+/* One whose recipe is not known yet has no hash of it. */
 static int64_t build_insert(struct db *db, const struct plan_recipe *r, int64_t now,
                             struct err *err)
 {
 	const int64_t *revision = r->revision ? &r->revision : NULL;
+	const char *sha256 = r->unresolved ? NULL : r->recipe.sha256;
 
 	if (db_exec(db, err, NULL,
 	            "INSERT INTO build (name, arch, description, cmdline, series, revision, created,"
 	            " state, recipe, recipe_sha256, revision_id)"
 	            " VALUES (?1, ?2, '', ?3, ?4, ?5, ?6, 'waiting', ?7, ?8, ?9)",
 	            "sssssissI", r->name, r->flavour->arch, r->flavour->cmdline, r->series,
-	            r->label, now, r->recipe.text, r->recipe.sha256, revision) < 0)
+	            r->label, now, r->recipe.text, sha256, revision) < 0)
 		return -1;
 	return db_last_id(db);
 }
 
-int64_t made_build_find(struct db *db, const struct plan_recipe *recipe, struct build_state *state,
+int64_t made_build_find(struct db *db, const char *recipe_sha256, struct build_state *state,
                         struct err *err)
 {
 	sqlite3_stmt *s =
 		db_query(db, "SELECT id, state, failure FROM build WHERE recipe_sha256 = ?1", "s",
-	                 recipe->recipe.sha256);
+	                 recipe_sha256);
 	int rc = db_step(db, s, err);
 
 	if (rc < 1)
@@ -78,30 +80,47 @@ int64_t made_build_find(struct db *db, const struct plan_recipe *recipe, struct 
 	return state_read(s, 1, state, err) < 0 ? -1 : db_int(s, 0);
 }
 
+int64_t made_build_take(struct db *db, const char *recipe_sha256, struct build_state *state,
+                        bool *make, struct err *err)
+{
+	int64_t id = made_build_find(db, recipe_sha256, state, err);
+
+	*make = id > 0 && build_want(state);
+	return *make && state_write(db, id, state, err) < 0 ? -1 : id;
+}
+
 int64_t made_build_want(struct db *db, const struct plan_recipe *recipe, int64_t now,
                         struct build_state *state, bool *make, struct err *err)
 {
-	int64_t id = made_build_find(db, recipe, state, err);
+	int64_t id = made_build_take(db, recipe->recipe.sha256, state, make, err);
 
-	if (id < 0)
-		return -1;
-	if (id == 0) {
-		*state = (struct build_state){.phase = BUILD_WAITING};
-		*make = true;
-		return build_insert(db, recipe, now, err);
-	}
-	*make = build_want(state);
-	return *make && state_write(db, id, state, err) < 0 ? -1 : id;
+	if (id != 0)
+		return id;
+	*state = (struct build_state){.phase = BUILD_WAITING};
+	*make = true;
+	return build_insert(db, recipe, now, err);
+}
+
+int64_t made_build_unresolved(struct db *db, const struct plan_recipe *recipe, const char *name,
+                              int64_t now, struct err *err)
+{
+	struct plan_recipe named = *recipe;
+	SCOPED_STR own = xstrdup(name);
+
+	named.name = own;
+	return build_insert(db, &named, now, err);
+}
+
+int made_build_refuse(struct db *db, int64_t build, const char *failure, struct err *err)
+{
+	return db_exec(db, err, NULL,
+	               "UPDATE build SET state = 'failed', failure = ?2 WHERE id = ?1", "is", build,
+	               failure);
 }
 
 /* ---- Its run ---- */
 
-struct build_run {
-	int64_t job, column, build, planned, priority, max_attempts, ttl_us;
-	const char *boards, *text;
-};
-
-static int run_insert(struct db *db, const struct build_run *r, int64_t now, struct err *err)
+int made_build_queue(struct db *db, const struct made_run *r, int64_t now, struct err *err)
 {
 	if (db_exec(db, err, NULL,
 	            "INSERT INTO run (job, col, build, cache, kind, boards, plan, planned, "
@@ -117,7 +136,7 @@ int made_build_run(struct db *db, const struct plan *plan, const struct plan_rec
                    int64_t build, int64_t job, int64_t now, struct err *err)
 {
 	SCOPED_STR boards = jx_text(plan->builders);
-	const struct build_run run = {
+	const struct made_run run = {
 		.job = job,
 		.column = (int64_t)recipe->column,
 		.build = build,
@@ -129,7 +148,7 @@ int made_build_run(struct db *db, const struct plan *plan, const struct plan_rec
 		.text = plan->build_text,
 	};
 
-	return run_insert(db, &run, now, err);
+	return made_build_queue(db, &run, now, err);
 }
 
 /* A run like that one, which was cancelled, for a job that still waits. */
@@ -141,13 +160,13 @@ static int run_again(struct db *db, int64_t run, int64_t job, int64_t now, struc
 	                           "i", run);
 	SCOPED_STR boards = NULL;
 	SCOPED_STR text = NULL;
-	struct build_run again;
+	struct made_run again;
 
 	if (db_step(db, s, err) < 1)
 		return -1;
 	boards = xstrdup(db_text(s, 2));
 	text = xstrdup(db_text(s, 3));
-	again = (struct build_run){
+	again = (struct made_run){
 		.job = job,
 		.column = db_int(s, 0),
 		.build = db_int(s, 1),
@@ -158,7 +177,7 @@ static int run_again(struct db *db, int64_t run, int64_t job, int64_t now, struc
 		.boards = boards,
 		.text = text,
 	};
-	return run_insert(db, &again, now, err);
+	return made_build_queue(db, &again, now, err);
 }
 
 /* ---- Who waits ---- */
@@ -324,6 +343,16 @@ static int build_event(struct db *db, int64_t build, int64_t run, int64_t now, s
 	return rc;
 }
 
+int made_build_tell(struct db *db, int64_t build, int64_t run, int64_t now, struct err *err)
+{
+	struct build_state state;
+
+	if (build_event(db, build, run, now, err) < 0 ||
+	    made_build_state(db, build, &state, err) < 0)
+		return -1;
+	return build_settled(&state) ? waiting_settle(db, build, now, err) : 0;
+}
+
 int made_build_follow(struct db *db, int64_t run, const struct run_state *state, int64_t now,
                       struct err *err)
 {
@@ -352,7 +381,5 @@ int made_build_follow(struct db *db, int64_t run, const struct run_state *state,
 	if (state->phase == RUN_CANCELLED && build.phase == BUILD_WAITING &&
 	    run_again(db, run, other, now, err) < 0)
 		return -1;
-	if (build_event(db, id, run, now, err) < 0)
-		return -1;
-	return build_settled(&build) ? waiting_settle(db, id, now, err) : 0;
+	return made_build_tell(db, id, run, now, err);
 }

@@ -4,6 +4,7 @@
 #include "common/scoped.h"
 #include "common/xalloc.h"
 #include "server/daemon/schedule/schedule.h"
+#include "server/daemon/store/git_runs.h"
 #include "server/daemon/store/lanes.h"
 #include "server/daemon/store/made_builds.h"
 #include "server/daemon/store/missing.h"
@@ -14,7 +15,8 @@
 
 struct loaded {
 	int64_t job;
-	bool all_arrived, builds; /* builds: its purpose is to make a kernel */
+	bool all_arrived;
+	enum run_purpose purpose;
 	struct run_state state;
 };
 
@@ -23,7 +25,7 @@ static int run_load(struct db *db, int64_t run, struct loaded *out, struct err *
 	sqlite3_stmt *stmt = db_query(
 		db,
 		"SELECT r.job, r.state, r.cancelling, r.attempt, r.max_attempts, r.not_before,"
-		" r.expires, r.arrived >= r.planned, coalesce(l.fence, 0), r.purpose = 'build',"
+		" r.expires, r.arrived >= r.planned, coalesce(l.fence, 0), r.purpose,"
 		" r.state = 'queued' AND coalesce(r.stage, '') = 'build'"
 		" FROM run r LEFT JOIN lease l ON l.run = r.id WHERE r.id = $1",
 		"i", run);
@@ -43,9 +45,9 @@ static int run_load(struct db *db, int64_t run, struct loaded *out, struct err *
 	                  .fence = db_int(stmt, 8),
 	                  .waiting = db_int(stmt, 10) != 0},
 		.all_arrived = db_int(stmt, 7) != 0,
-		.builds = db_int(stmt, 9) != 0,
 	};
-	if (!run_phase_parse(db_text(stmt, 1), &out->state.phase))
+	if (!run_purpose_parse(db_text(stmt, 9), &out->purpose) ||
+	    !run_phase_parse(db_text(stmt, 1), &out->state.phase))
 		return err_set(err, ERR_IO, "run %" PRId64 ": state '%s'", run, db_text(stmt, 1));
 	return 0;
 }
@@ -214,7 +216,15 @@ static int apply(struct db *db, int64_t run, const struct run_change *change, bo
 		return -1;
 	if (store_run_event(db, run, change->event.now, err) < 0)
 		return -1;
-	return l->builds ? made_build_follow(db, run, &l->state, change->event.now, err) : 0;
+	switch (l->purpose) {
+	case PURPOSE_TEST:
+		break;
+	case PURPOSE_BUILD:
+		return made_build_follow(db, run, &l->state, change->event.now, err);
+	case PURPOSE_GIT:
+		return git_run_follow(db, run, &l->state, change->event.now, err);
+	}
+	return 0;
 }
 
 int store_run_apply(struct db *db, int64_t run, const struct run_change *change, bool *applied,
@@ -289,9 +299,10 @@ int store_job_cancel(struct db *db, int64_t job, int64_t now, struct err *err)
 	if (strcmp(db_text(stmt, 0), "queued") != 0 && strcmp(db_text(stmt, 0), "running") != 0)
 		return err_set(err, ERR_CONFLICT, "job %" PRId64 " has ended (%s)", job,
 		               db_text(stmt, 0));
-	/* First what waits for kernels, then what makes them. */
+	/* First what waits for kernels, then what finds out which ones, then what makes them. */
 	if (db_exec(db, err, NULL, "UPDATE job SET deciding = 0 WHERE id = $1", "i", job) < 0 ||
 	    job_cancel_runs(db, job, "test", now, err) < 0 ||
+	    job_cancel_runs(db, job, "git", now, err) < 0 ||
 	    job_cancel_runs(db, job, "build", now, err) < 0)
 		return -1;
 	return store_job_derive(db, job, now, err);
@@ -336,12 +347,14 @@ int store_run_queued(struct db *db, int64_t run, store_queued_fn *fn, void *arg,
 	return queued_give(db, stmt, fn, arg, err);
 }
 
-int store_runs_queued_by_build(struct db *db, int64_t build, store_queued_fn *fn, void *arg,
-                               struct err *err)
+int store_runs_queued_behind(struct db *db, int64_t run, store_queued_fn *fn, void *arg,
+                             struct err *err)
 {
 	sqlite3_stmt *stmt = db_query(
-		db, QUEUED_SQL "AND job IN (SELECT job FROM run WHERE build = $1) ORDER BY id", "i",
-		build);
+		db,
+		QUEUED_SQL "AND job IN (SELECT o.job FROM run r JOIN run o ON o.build = r.build "
+			   "WHERE r.id = $1) ORDER BY id",
+		"i", run);
 
 	return queued_give(db, stmt, fn, arg, err);
 }

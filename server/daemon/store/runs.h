@@ -35,9 +35,10 @@ int store_runs_queued(struct db *db, int64_t after, store_queued_fn *fn, void *a
 /* The same for one run; fn is not called when it is not queued. */
 int store_run_queued(struct db *db, int64_t run, store_queued_fn *fn, void *arg, struct err *err);
 
-/* The same for the jobs that use the build: the build is complete now, and runs of theirs may have waited for it. */
-int store_runs_queued_by_build(struct db *db, int64_t build, store_queued_fn *fn, void *arg,
-                               struct err *err);
+/* The same for the jobs that use the build of that run: it was a builder's, has ended, and runs of theirs may have waited for
+ * it. */
+int store_runs_queued_behind(struct db *db, int64_t run, store_queued_fn *fn, void *arg,
+                             struct err *err);
 
 /* Runs that run and are to be cancelled. */
 typedef int store_run_fn(void *arg, int64_t run);

@@ -95,6 +95,9 @@ static int load(void **state)
 		load_suites, "kernel-build.json",
 		"{\"name\":\"kernel-build\",\"version\":\"1\",\"tests\":[{\"name\":\"tree\",\"kind\":"
 		"\"contract\",\"argv\":[\"kbuild\",\"tree\",\"file:recipe.json\",\"tree:\"]}]}",
+		"git.json",
+		"{\"name\":\"git\",\"version\":\"1\",\"tests\":[{\"name\":\"resolve\",\"kind\":"
+		"\"contract\",\"argv\":[\"kbuild\",\"resolve\",\"file:question.json\",\"tree:\"]}]}",
 		"s.json",
 		"{\"name\":\"s\",\"version\":\"1\",\"tests\":[{\"name\":\"a-one\",\"kind\":"
 		"\"contract\",\"argv\":[\"x\"]},{\"name\":\"a-two\",\"kind\":\"contract\",\"argv\":["
@@ -194,7 +197,7 @@ static void test_order(void **state)
 	assert_non_null(strstr(plan->recipes[2].recipe.text, "\"previous\":[\"p1\"]"));
 	assert_null(strstr(plan->recipes[1].recipe.text, "previous"));
 	assert_int_equal(plan->recipes[2].revision, 11);
-	assert_true(strncmp(plan->recipes[2].name, "flush-v2-v5-", 12) == 0);
+	assert_string_equal(plan->recipes[2].name, "flush-v2-v5");
 	plan_free(plan);
 }
 
@@ -303,6 +306,38 @@ static void test_by_hand(void **state)
 	jx_errors_release(&errors);
 }
 
+/* A base with a name: what it is will be asked, by the step that finds it out, and no recipe has its digits yet. */
+static void test_named_base(void **state)
+{
+	static const char id[] = "0123456789abcdef0123456789abcdef01234567";
+	struct jx_errors errors = {0};
+	SCOPED_STR text = xasprintf(STUDY(",\"revisions\":[1],\"base\":{\"commit\":\"%s\"}"), id);
+	SCOPED_JSON named_doc = NULL;
+	SCOPED_JSON id_doc = NULL;
+	SCOPED_JSON ask = NULL;
+	struct plan *named = plan_of(STUDY(",\"revisions\":[1]"), &errors, &named_doc);
+	struct plan *whole = plan_of(text, &errors, &id_doc);
+	const json_t *argv;
+
+	(void)state;
+	assert_non_null(named);
+	assert_non_null(whole);
+	assert_true(named->recipes[0].unresolved);
+	assert_string_equal(named->recipes[0].name, "linux-base-v5");
+	ask = json_loads(named->ask_text, 0, NULL);
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(ask, "question"), "commit")),
+		"v6.1");
+	argv = json_object_get(json_array_get(json_object_get(ask, "tests"), 0), "argv");
+	assert_string_equal(json_string_value(json_array_get(argv, 3)), "tree:linux");
+	assert_null(whole->ask_text);
+	assert_false(whole->recipes[0].unresolved);
+	assert_true(strncmp(whole->recipes[0].name, "linux-base-v5-", 14) == 0);
+	assert_int_equal(strlen(whole->recipes[0].name), 14 + RECIPE_DIGITS);
+	plan_free(named);
+	plan_free(whole);
+}
+
 static void test_narrow(void **state)
 {
 	struct jx_errors errors = {0};
@@ -336,7 +371,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),    cmocka_unit_test(test_commits),
 		cmocka_unit_test(test_controls), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_by_hand),  cmocka_unit_test(test_narrow),
+		cmocka_unit_test(test_by_hand),  cmocka_unit_test(test_named_base),
+		cmocka_unit_test(test_narrow),
 	};
 
 	return cmocka_run_group_tests(tests, load, unload);
