@@ -184,10 +184,83 @@ static int send(struct client *client, const struct mails *m, json_t *body, stru
 	return EXIT_OK;
 }
 
+/* ---- A range in a builder's repository ---- */
+
+#define RANGE_LOOK_MS 200
+
+/* Until a builder has read it, and cohortd the mails. */
+static int range_wait(struct client *client, json_t **range, struct err *err)
+{
+	SCOPED_STR path = xasprintf("/api/v1/ranges/%lld", field_int(*range, "id"));
+	const char *state = field_text(*range, "state");
+
+	while (strcmp(state, "waiting") == 0 || strcmp(state, "reading") == 0) {
+		term_pause_ms(RANGE_LOOK_MS);
+		json_decref(*range);
+		*range = NULL;
+		if (client_call(client, "GET", path, NULL, range, err) < 0)
+			return -1;
+		state = field_text(*range, "state");
+	}
+	return 0;
+}
+
+/* Why not: the first line is the error, the rest stands above it. */
+static int range_refused(const json_t *range, struct err *err)
+{
+	SCOPED_STR text = xstrdup(field_text(range, "detail"));
+	char *more = strchr(term_safe(text, true), '\n');
+
+	if (more) {
+		*more = '\0';
+		(void)fprintf(stderr, "%s\n", more + 1);
+	}
+	return err_set(err, ERR_INVALID, "%s", text);
+}
+
+static int range_add(struct client *client, json_t *body, struct err *err)
+{
+	SCOPED_JSON range = NULL;
+	SCOPED_JSON revision = NULL;
+	SCOPED_JSON added = NULL;
+
+	if (client_call(client, "POST", "/api/v1/series", body, &range, err) < 0 ||
+	    range_wait(client, &range, err) < 0)
+		return -1;
+	if (strcmp(field_text(range, "state"), "failed") == 0)
+		return range_refused(range, err);
+	if (client_call(client, "GET", field_text(range, "revision"), NULL, &revision, err) < 0)
+		return -1;
+	added = json_pack("{s:{s:O}, s:O}", "series", "name", json_object_get(revision, "series"),
+	                  "revision", revision);
+	print_added(added, false);
+	return EXIT_OK;
+}
+
 struct add {
 	const char *subject, *author;
 	json_t *body; /* owned */
 };
+
+/* An option whose text goes into the body. */
+static int add_text(struct add *a, const char *key, const char *value, struct err *err)
+{
+	if (json_object_set_new(a->body, key, json_string(value)) < 0)
+		return err_set(err, ERR_INVALID, "--%s: not UTF-8", key);
+	return 0;
+}
+
+/* Files, or a range, and what goes with each. */
+static int add_usage(const struct add *a, int files)
+{
+	bool range = json_object_get(a->body, "range");
+
+	if (range ? files > 0 || a->subject || a->author : files == 0)
+		return EXIT_USAGE;
+	if (!range && json_object_get(a->body, "tree"))
+		return EXIT_USAGE;
+	return !a->subject != !a->author || (a->subject && files != 1) ? EXIT_USAGE : 0;
+}
 
 /* EXIT_USAGE, -1 with *err, or 0. */
 static int add_parse(struct add *a, int argc, char **argv, struct err *err)
@@ -195,15 +268,22 @@ static int add_parse(struct add *a, int argc, char **argv, struct err *err)
 	static const struct option options[] = {
 		{"series", required_argument, NULL, 's'}, {"version", required_argument, NULL, 'v'},
 		{"dry-run", no_argument, NULL, 'n'},      {"subject", required_argument, NULL, 'j'},
-		{"author", required_argument, NULL, 'a'}, {0}};
+		{"author", required_argument, NULL, 'a'}, {"tree", required_argument, NULL, 't'},
+		{"range", required_argument, NULL, 'r'},  {0}};
 	long long version;
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (opt) {
 		case 's':
-			if (json_object_set_new(a->body, "series", json_string(optarg)) < 0)
-				return err_set(err, ERR_INVALID, "--series: not UTF-8");
+		case 't':
+		case 'r':
+			if (add_text(a,
+			             opt == 's'   ? "series"
+			             : opt == 't' ? "tree"
+			                          : "range",
+			             optarg, err) < 0)
+				return -1;
 			break;
 		case 'v':
 			version = cmd_id(optarg + (*optarg == 'v'), "version", err);
@@ -224,9 +304,7 @@ static int add_parse(struct add *a, int argc, char **argv, struct err *err)
 			return EXIT_USAGE;
 		}
 	}
-	return optind == argc || !a->subject != !a->author || (a->subject && optind + 1 != argc)
-	               ? EXIT_USAGE
-	               : 0;
+	return add_usage(a, argc - optind);
 }
 
 static int add(struct client *client, int argc, char **argv, struct err *err)
@@ -239,7 +317,9 @@ static int add(struct client *client, int argc, char **argv, struct err *err)
 		rc = diff_add(&m, argv[optind], a.subject, a.author, err);
 	for (int i = optind; rc == 0 && !a.subject && i < argc; i++)
 		rc = file_add(&m, argv[i], err);
-	if (rc == 0)
+	if (rc == 0 && json_object_get(a.body, "range"))
+		rc = range_add(client, a.body, err);
+	else if (rc == 0)
 		rc = send(client, &m, a.body, err);
 	free(m.text);
 	json_decref(a.body);

@@ -46,8 +46,8 @@ static const struct cmd commands[] = {
          "what is submitted by the clock", cmd_schedule},
 	{"report", "JOB", "print what a job has to say, as it would be mailed", cmd_report},
 	{"series",
-         "add FILE… [--series NAME] [--version N] [--dry-run]\nadd DIFF --subject S --author 'NAME <ADDRESS>' [--series NAME] [--version N] [--dry-run]\nlist [--json]\nshow NAME [VERSION]\ndiff NAME FROM TO\nmbox NAME VERSION",
-         "patch series: mails (- is stdin) become a revision; what changed between two",
+         "add FILE… [--series NAME] [--version N] [--dry-run]\nadd --range BASE..TIP [--tree T] [--series NAME] [--version N]\nadd DIFF --subject S --author 'NAME <ADDRESS>' [--series NAME] [--version N] [--dry-run]\nlist [--json]\nshow NAME [VERSION]\ndiff NAME FROM TO\nmbox NAME VERSION",
+         "patch series: mails (- is stdin), or a range in a builder's git, become a revision; what changed between two",
          cmd_series},
 };
 

@@ -14,6 +14,7 @@
 #include "server/daemon/http/upload.h"
 #include "server/daemon/nightly/nightly.h"
 #include "server/daemon/provisions.h"
+#include "server/daemon/ranges/ranges.h"
 #include "server/daemon/report/report.h"
 #include "server/daemon/store/idempotency.h"
 #include "server/daemon/store/lanes.h"
@@ -42,6 +43,7 @@ struct parts {
 	struct suites *suites;
 	struct provisions *provisions;
 	struct auth *auth;
+	struct ranges *ranges;
 	struct farm *farm;
 	struct report *report;
 	struct nightly *nightly;
@@ -176,6 +178,9 @@ static int parts_begin(struct parts *p, struct err *err)
 	p->auth = auth_open(p->store, c->state, now_us, err);
 	if (!p->auth)
 		return -1;
+	farm.ranges = p->ranges = ranges_open(p->store, c->state, err);
+	if (!p->ranges)
+		return -1;
 	p->farm = farm_open(&farm, err);
 	if (!p->farm || nightly_start(p, err) < 0 || fetch_start(p, err) < 0)
 		return -1;
@@ -190,6 +195,7 @@ static void parts_end(struct parts *p)
 	fetch_close(p->fetcher);
 	if (p->farm)
 		farm_close(p->farm);
+	ranges_close(p->ranges);
 	auth_close(p->auth);
 	provisions_free(p->provisions);
 	suites_free(p->suites);

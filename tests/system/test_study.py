@@ -484,6 +484,200 @@ class Names(Case):
         self.assertEqual(self.api.post("/api/v1/recipes", dict(body, commit=self.commit("base")), status=200)["id"], build["id"])
 
 
+class Ranges(Case):
+    """Commits of the builder's repository become a revision, by way of the checks that mails go through."""
+
+    def setUp(self):
+        super().setUp()
+        self.worktree = os.path.join(self.directory, "worktree")
+        self.branch = os.path.basename(self.directory)
+        builder.git(self.tree.repository, "worktree", "add", "-q", "-b", self.branch, self.worktree, "base")
+        self.addCleanup(builder.git, self.tree.repository, "branch", "-D", self.branch)
+        self.addCleanup(builder.git, self.tree.repository, "worktree", "remove", "--force", self.worktree)
+
+    def commit_files(self, subject, **files):
+        for name, data in files.items():
+            with open(os.path.join(self.worktree, name), "wb") as file:
+                file.write(data if isinstance(data, bytes) else data.encode())
+        builder.git(self.worktree, "add", "-A")
+        builder.git(self.worktree, "commit", "-q", "-m", subject + "\n\nWhy.\n")
+        return builder.git(self.worktree, "rev-parse", "HEAD").strip()
+
+    def two(self):
+        self.commit_files("mm: one", one="1\n")
+        return self.commit_files("mm: two \u00e4", two="2\n")
+
+    def ask(self, span, status=202, **more):
+        reply = self.api.post("/api/v1/series", {"tree": "linux", "range": span, **more}, status=status)
+        self.assertEqual(self.api.location, reply.get("url") if status == 202 else None)
+        return reply
+
+    def settle(self, reply):
+        return farm.wait_for("range", lambda: (r := self.api.get(f"/api/v1/ranges/{reply['id']}"))["state"] in ("done", "failed") and r)
+
+    def refused(self, span, **more):
+        done = self.settle(self.ask(span, **more))
+        self.assertEqual((done["state"], done["revision"]), ("failed", None), done)
+        return done["detail"]
+
+    def test_end_to_end(self):
+        tip = self.two()
+        first = self.ask(f"base..{self.branch}", series="flush")
+        self.assertEqual((first["state"], first["series"], first["version"]), ("waiting", "flush", None))
+        done = self.settle(first)
+        self.assertEqual((done["state"], done["detail"], done["revision"]), ("done", "", "/api/v1/series/flush/revisions/1"), done)
+        revision = self.api.get(done["revision"])
+        self.assertEqual(revision["base_commit"], self.commit("base"))
+        self.assertEqual([p["subject"] for p in revision["patches"]], ["mm: one", "mm: two \u00e4"])
+        self.assertEqual(revision["author"], "An Author <author@example.org>")
+        # What is kept applies to the tree that was asked for.
+        status, mails = self.api.call("GET", f"{done['revision']}/mbox")
+        self.assertEqual(status, 200)
+        other = os.path.join(self.directory, "other")
+        builder.git(self.tree.repository, "worktree", "add", "-q", "--detach", other, "base")
+        self.addCleanup(builder.git, self.tree.repository, "worktree", "remove", "--force", other)
+        builder.put(f"{self.directory}/mbox", mails.decode())
+        builder.git(other, "am", "-q", "--keep-cr", f"{self.directory}/mbox")
+        self.assertEqual(builder.git(other, "rev-parse", "HEAD^{tree}"), builder.git(self.worktree, "rev-parse", f"{tip}^{{tree}}"))
+        # Again: the same commits are the same revision; others need a version.
+        self.assertEqual(self.settle(self.ask(f"base..{self.branch}", series="flush"))["revision"], done["revision"])
+        self.commit_files("mm: three", three="3\n")
+        detail = self.refused(f"base..{self.branch}", series="flush")
+        self.assertIn("series flush has a v1 already, of 2 patches and not 3: say which version this is", detail)
+        second = self.settle(self.ask(f"base..{self.branch}", series="flush", version=2))
+        self.assertEqual(second["revision"], "/api/v1/series/flush/revisions/2")
+        # Its base is known: a study needs to name none.
+        job = self.farm.wait_job(self.api.post("/api/v1/jobs", {"series": "flush", "suite": "s", "boards": {"cache": ["vivt"]}})["id"])
+        self.assertTrue(job["complete"], job)
+        self.assertEqual([b["state"] for b in job["builds"]], ["complete"] * 3)
+        # The range-diff that the builder made is what the difference is.
+        status, text = self.api.call("GET", "/api/v1/series/flush/diff?from=1&to=2")
+        self.assertEqual(status, 200)
+        lines = text.decode().splitlines()
+        self.assertRegex(lines[0], r"^1:  [0-9a-f]{7,} = 1:  [0-9a-f]{7,} mm: one$")
+        self.assertRegex(lines[2], r"^-:  -{7,} > 3:  [0-9a-f]{7,} mm: three$")
+        status, own = self.api.call("GET", "/api/v1/series/flush/diff?from=2&to=1")
+        self.assertIn("3: v2 < -: v1 mm: three", own.decode(), "the other way round no builder has made one")
+
+    def test_open_one_is_the_same(self):
+        self.two()
+        self.api.call("PATCH", "/api/v1/boards/bob", {"disabled": "not now"})
+        farm.wait_for("bob off", lambda: self.api.get("/api/v1/boards/bob")["state"] == "disabled")
+        first = self.ask(f"base..{self.branch}")
+        self.assertEqual(self.ask(f"base..{self.branch}", status=200)["id"], first["id"])
+        other = self.ask(f"base..{self.branch}", series="other")
+        self.assertNotEqual(other["id"], first["id"])
+        self.api.post(f"/api/v1/jobs/{other['job']}/cancel", {}, status=200)
+        self.assertEqual(self.settle(other)["detail"], "it was cancelled")
+        self.api.call("PATCH", "/api/v1/boards/bob", {"disabled": None})
+        self.assertEqual(self.settle(first)["revision"], "/api/v1/series/mm-one/revisions/1")
+        self.assertNotIn("(git)", [b["name"] for b in self.api.get("/api/v1/builds")["items"]])
+
+    def test_killed(self):
+        """kill -9 of cohortd while a range is asked for, read and stored: it becomes one revision."""
+        tip = self.two()
+        chance = random.Random(SEED)
+        for turn in range(4):
+            reply = self.ask(f"base..{tip}", series=f"s{turn}")
+            time.sleep(chance.uniform(0, 0.5))
+            self.farm.kill()
+            self.api = self.farm.start()
+            with self.subTest(seed=SEED, turn=turn):
+                self.assertEqual(self.settle(reply)["revision"], f"/api/v1/series/s{turn}/revisions/1")
+
+    def test_moved_base(self):
+        """The base went on: the patches are those since the branch left it, and so is the base-commit."""
+        self.two()
+        other = os.path.join(self.directory, "other")
+        builder.git(self.tree.repository, "worktree", "add", "-q", "-b", f"{self.branch}-up", other, "base")
+        self.addCleanup(builder.git, self.tree.repository, "branch", "-D", f"{self.branch}-up")
+        self.addCleanup(builder.git, self.tree.repository, "worktree", "remove", "--force", other)
+        builder.put(f"{other}/upstream", "x\n")
+        builder.git(other, "add", "-A")
+        builder.git(other, "commit", "-q", "-m", "upstream")
+        revision = self.api.get(self.settle(self.ask(f"{self.branch}-up..{self.branch}"))["revision"])
+        self.assertEqual((revision["base_commit"], len(revision["patches"])), (self.commit("base"), 2))
+
+    def test_refused_by_the_builder(self):
+        name = self.branch
+        self.assertEqual(self.refused("nowhere..base"), "the tree linux on this builder has no commit nowhere")
+        self.assertEqual(self.refused(f"base..{name}-x"), f"the tree linux on this builder has no commit {name}-x")
+        self.assertIn("names nothing", self.refused(f"base..{name}"))
+        self.commit_files("fs: binary", blob=bytes(range(256)))
+        self.assertIn('"fs: binary" changes the binary file blob: patches are text', self.refused(f"base..{name}"))
+        builder.git(self.worktree, "checkout", "-q", "-B", name, "base")
+        self.two()
+        builder.git(self.worktree, "checkout", "-q", "--detach", "base")
+        side = self.commit_files("side", side="s\n")
+        builder.git(self.worktree, "checkout", "-q", name)
+        builder.git(self.worktree, "merge", "-q", "--no-ff", "-m", "a merge", side)
+        self.assertRegex(self.refused(f"base..{name}"), r'has a merge, [0-9a-f]+ "a merge": a series is a line of commits')
+        builder.git(self.worktree, "checkout", "-q", "-B", name, "base")
+        for n in range(65):
+            builder.git(self.worktree, "commit", "-q", "--allow-empty", "-m", f"empty {n}")
+        self.assertIn("has 65 commits: a revision has at most 64 patches", self.refused(f"base..{name}"))
+        self.assertIn("changes no file", self.refused(f"{self.commit(name + '~3')}..{name}"))
+        builder.git(self.worktree, "checkout", "-q", "-B", name, "base")
+        self.commit_files("large", large="x" * 79 + "\n" + "y\n" * (6 << 20))
+        self.assertIn("patch 1 has more than 10 MiB", self.refused(f"base..{name}"))
+        builder.git(self.worktree, "checkout", "-q", "--orphan", f"{name}-orphan")
+        self.addCleanup(builder.git, self.tree.repository, "branch", "-D", f"{name}-orphan")
+        self.commit_files("alone", alone="a\n")
+        self.assertIn("its ends have no commit in common", self.refused(f"base..{name}-orphan"))
+        builder.git(self.worktree, "checkout", "-q", name)
+
+    def test_refused_by_the_checks(self):
+        """What git would take and the farm does not: links, names out of the tree."""
+        os.symlink("/etc/passwd", os.path.join(self.worktree, "link"))
+        self.commit_files("a link")
+        self.assertIn("mode 120000 is a symbolic link", self.refused(f"base..{self.branch}"))
+
+    def test_configuration_of_the_repository(self):
+        """It may say what it likes about formats, prefixes and programs."""
+        marker = os.path.join(self.directory, "ran")
+        settings = {"diff.noprefix": "true", "format.attach": "x", "format.signature": "sig", "format.coverLetter": "true", "format.subjectPrefix": "FOO",
+                    "format.headers": "X-More: yes", "diff.external": f"touch {marker}", "format.from": "Someone <s@x>", "format.thread": "deep",
+                    "diff.mnemonicPrefix": "true", "color.ui": "always", "format.notes": "true", "diff.context": "0"}
+        for key, value in settings.items():
+            builder.git(self.tree.repository, "config", key, value)
+            self.addCleanup(builder.git, self.tree.repository, "config", "--unset-all", key)
+        self.two()
+        revision = self.api.get(self.settle(self.ask(f"base..{self.branch}"))["revision"])
+        self.assertEqual(([p["subject"] for p in revision["patches"]], revision["cover"]), (["mm: one", "mm: two \u00e4"], ""))
+        self.assertFalse(os.path.exists(marker))
+
+    def test_refused_before_it_goes_anywhere(self):
+        runs = len(self.api.get("/api/v1/runs")["items"])
+        for span in ("--output=x..y", "base..--output=x", "-a..b", "base...x", "base..", "..x", "base", "a..b..c", "HEAD~2..HEAD", "a b..c",
+                     "base..x;reboot", "base..$(reboot)", "base..x\n--all", "base..@{u}", "/..x", "a../b", "base..x^!"):
+            with self.subTest(span=span):
+                problem = self.ask(span, status=422)
+                self.assertEqual([e["pointer"] for e in problem["errors"]], ["/range"], problem)
+        problem = self.ask("base..x", status=422, tree="linus")
+        self.assertEqual([(e["pointer"], e["detail"]) for e in problem["errors"]], [("/tree", "no builder has a tree 'linus'; there is: linux")])
+        for body, pointer in (({"tree": "linux"}, "/mbox"), ({"range": "a..b", "mbox": "x"}, "/mbox"), ({"mbox": "x", "tree": "linux"}, "/tree"),
+                              ({"range": "a..b", "dry_run": True}, "/dry_run")):
+            problem = self.api.post("/api/v1/series", body, status=422)
+            self.assertIn(pointer, [e["pointer"] for e in problem["errors"]], problem)
+        self.assertEqual(len(self.api.get("/api/v1/runs")["items"]), runs)
+        self.assertEqual(self.api.get("/api/v1/ranges")["items"], [])
+
+    def cohort(self, *argv):
+        return CommandLine.cohort(self, *argv)
+
+    def test_command_line(self):
+        self.two()
+        self.assertEqual(self.cohort("series", "add", "--tree", "linux", "--range", f"base..{self.branch}", "--series", "cli"),
+                         (0, "series cli v1\n  1/2 mm: one\n  2/2 mm: two \u00e4\n", ""))
+        self.assertEqual(self.cohort("series", "add", "--range", "base..nowhere"),
+                         (1, "", "cohort series: the tree linux on this builder has no commit nowhere\n"))
+        code, _, said = self.cohort("series", "add", "--range", "--output=x")
+        self.assertEqual(code, 1)
+        self.assertIn("/range: must be two commits, tags or branches", said)
+        for wrong in (("--range", "a..b", "file"), ("--tree", "linux"), ("--tree", "linux", "file")):
+            self.assertEqual(self.cohort("series", "add", *wrong)[0], 2)
+
+
 class CommandLine(Case):
     def cohort(self, *argv):
         environment = dict(os.environ, COHORT_SERVER=f"http://127.0.0.1:{self.api.port}", COHORT_TOKEN=self.api.token)

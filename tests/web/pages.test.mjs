@@ -342,7 +342,11 @@ test("a server that wants a token for reading gets one", async () => {
 
 test("series: revisions, patches, builds that failed with their reason, and the difference of two revisions that are chosen", async () => {
 	await visit("/series.html", {size: SIZES.wide}, async (page) => {
-		await page.getByRole("link", {name: "flush-dcache"}).click();
+		await page.locator("#range-rows tr").nth(1).waitFor();
+		const asked = await page.locator("#range-rows tr").allInnerTexts();
+		assert.match(asked[0], /v6\.1\.\.topic\s+linux-6\.1[^]*failed[^]*has no commit topic/);
+		assert.match(asked[1], /v6\.1\.\.flush[^]*done\s+flush-dcache v3/);
+		await page.locator("#series-rows").getByRole("link", {name: "flush-dcache"}).click();
 		await page.locator("#diff", {hasText: "from v2 to v3"}).waitFor();
 		assert.equal(await page.locator("#revision-rows tr").count(), 3);
 		assert.match(await page.locator("#build-rows").innerText(), /failed[\s\S]*apply: error: patch failed: arch\/arm\/mm\/flush\.c:17/);

@@ -9,6 +9,7 @@ import {badge, idFromAddress, jobLink, tally} from "./parts.js";
 const name = idFromAddress("name");
 const path = `/series/${encodeURIComponent(name)}`;
 const DIFF_MAX = 200000; // characters: the whole is one click away as a file of the API
+const RANGES_MAX = 20;
 const shown = {from: null, to: null, diff: null};
 
 const mono = (value) => (value === null || value === undefined || value === "" ? null : h("span", {class: "mono wrap"}, String(value)));
@@ -21,9 +22,19 @@ function seriesRow(series) {
 		h("td", {class: "wrap"}, series.author), h("td", null, series.revisions.map((one) => one.label).join(" ")), h("td", {"data-label": "since"}, time(series.created)));
 }
 
-async function loadAll() {
-	const series = await list("/series");
+// What builders were asked for, and why it is no revision where it is none.
+function rangeRow(range) {
+	const became = range.revision ? link("series.html", {name: range.series}, `${range.series} v${range.version}`) : range.series;
 
+	return h("tr", null, h("th", {scope: "row", class: "wrap"}, range.range), h("td", null, range.tree), h("td", null, badge(range.state)),
+		h("td", null, became), h("td", null, range.detail ? h("pre", {class: "wrap"}, range.detail) : null), h("td", {"data-label": "asked"}, time(range.created)));
+}
+
+async function loadAll() {
+	const [series, ranges] = await Promise.all([list("/series"), list("/ranges", {}, RANGES_MAX)]);
+
+	syncRows(byId("range-rows"), ranges, (one) => one.id, rangeRow);
+	byId("asked").hidden = ranges.length === 0;
 	syncRows(byId("series-rows"), series, (one) => one.name, seriesRow);
 	byId("series").hidden = series.length === 0;
 	byId("no-series").hidden = series.length > 0;
@@ -139,11 +150,12 @@ async function load() {
 const refresh = throttled(1000, load);
 
 fill(byId("series"), scroller("Series", table("Series", ["Series", "Title", "Author", "Revisions", "Since"], rows("series-rows"))));
+fill(byId("ranges"), scroller("Ranges", table("Ranges", ["Range", "Tree", "State", "Revision", "Why not", "Asked"], rows("range-rows"))));
 fill(byId("revisions"), scroller("Revisions", table("Revisions", ["Revision", "Title", "Patches", "Message-ID", "Base", "Sent", ""], rows("revision-rows"))));
 fill(byId("jobs"), scroller("Studies", table("Studies", ["Job", "State", "Results", "Ended", ""], rows("job-rows"))));
 fill(byId("builds"), scroller("Builds", table("Builds", ["Build", "State", "Release", "Why not", "Made"], rows("build-rows"))));
 refresh();
 live({path: "/events", onopen: (resumed) => resumed || refresh(), onevent(event) {
-	if (event.kind === "job" || event.kind === "run")
+	if (["job", "run", "range", "series"].includes(event.kind))
 		refresh();
 }});

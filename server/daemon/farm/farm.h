@@ -9,6 +9,7 @@
 
 struct err;
 struct farm; /* opaque */
+struct ranges;
 struct store;
 struct suites;
 
@@ -18,6 +19,7 @@ struct farm_config {
 	const char *state_dir;     /* STATE: runs/, boards/, files/ below it */
 	const char *board_program; /* path of cohort-board */
 	const char *agent_dir;     /* holds cohort-agent-armel, cohort-agent-x86-64 */
+	struct ranges *ranges;     /* borrowed: who reads mails that builders bring; NULL: nobody */
 };
 
 /* Start the thread: start the boards' processes, take up the attempts that hold a lease. The strings are

@@ -7,6 +7,7 @@
 #include "common/xalloc.h"
 #include "server/daemon/farm/entry.h"
 #include "server/daemon/farm/farm_private.h"
+#include "server/daemon/ranges/ranges.h"
 #include "server/daemon/schedule/run.h"
 #include "server/daemon/store/farm_boards.h"
 #include "server/daemon/store/files.h"
@@ -340,6 +341,8 @@ static void attempt_done(struct brought *in)
 	if (a->follow.ref.purpose != PURPOSE_TEST) {
 		files_drop(a->dir);
 		builder_ended(b->farm, run);
+		if (a->follow.ref.purpose == PURPOSE_GIT && b->farm->config.ranges)
+			ranges_kick(b->farm->config.ranges);
 	}
 	b->attempt = NULL;
 	attempt_free(a);

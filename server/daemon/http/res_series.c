@@ -1,4 +1,4 @@
-/* Patch series: mails in, revisions out, and what changed between two of them. */
+/* Patch series: mails or ranges in, revisions out, and what changed between two of them. */
 #include "common/err.h"
 #include "common/jx.h"
 #include "common/scoped.h"
@@ -6,29 +6,30 @@
 #include "server/daemon/http/http.h"
 #include "server/daemon/http/routes.h"
 #include "server/daemon/http/series_files.h"
+#include "server/daemon/plan/plan.h"
 #include "server/daemon/series/series.h"
-#include "server/daemon/store/files.h"
+#include "server/daemon/store/ranges.h"
 #include "server/daemon/store/series.h"
 #include "server/daemon/store/store.h"
+#include "server/daemon/store/world.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define VERSION_MAX 999999
 
-/* One file of mails at a time: it may be large, and so may be what is made of it. */
-static pthread_mutex_t reading = PTHREAD_MUTEX_INITIALIZER;
-
 /* ---- Adding a revision ---- */
 
 struct add {
 	/* As the body says; mbox is borrowed from it. */
-	const char *mbox, *file, *name;
+	const char *mbox, *file, *name, *tree, *range;
 	int64_t version;
 	bool dry_run;
 
+	struct world *world;
+	struct plan *plan;       /* of a range: nothing has come yet */
+	char *request;           /* owned: the body, of a range */
 	struct series_text text; /* the mails */
 	struct series_revision revision;
 	struct series_place place;
@@ -41,12 +42,17 @@ static const struct jx_field add_fields[] = {
 	{"series", JX_STRING, false, 1, 64, offsetof(struct add, name)},
 	{"version", JX_INT, false, 1, VERSION_MAX, offsetof(struct add, version)},
 	{"dry_run", JX_BOOL, false, 0, 0, offsetof(struct add, dry_run)},
+	{"tree", JX_STRING, false, 1, 64, offsetof(struct add, tree)},
+	{"range", JX_STRING, false, 1, 260, offsetof(struct add, range)},
 };
 
 static void add_free(void *data)
 {
 	struct add *a = data;
 
+	plan_free(a->plan);
+	world_free(a->world);
+	free(a->request);
 	series_release(&a->revision);
 	series_text_close(&a->text);
 	jx_errors_release(&a->errors);
@@ -62,8 +68,12 @@ static int add_read(struct http_req *req, struct add *a)
 {
 	(void)jx_read(req->body, add_fields, sizeof(add_fields) / sizeof(add_fields[0]), a, "",
 	              &a->errors);
-	if (!a->mbox == !a->file && jx_ok(&a->errors))
-		jx_complain(&a->errors, "/mbox", "one of mbox and file is required");
+	if ((a->mbox != NULL) + (a->file != NULL) + (a->range != NULL) != 1 && jx_ok(&a->errors))
+		jx_complain(&a->errors, "/mbox", "one of mbox, file and range is required");
+	if (a->tree && !a->range)
+		jx_complain(&a->errors, "/tree", "goes with range only");
+	if (a->range && a->dry_run)
+		jx_complain(&a->errors, "/dry_run", "does not go with range");
 	if (a->name && !jx_name_valid(a->name))
 		jx_complain(&a->errors, "/series",
 		            "must be a name: [A-Za-z0-9][A-Za-z0-9._+-]{0,63}");
@@ -87,6 +97,40 @@ static int add_parse(struct http_req *req, struct add *a, struct err *err)
 	rc = series_place(db, &a->revision, a->name, &a->place, err);
 	store_read_end(req->ctx->store, db);
 	return rc;
+}
+
+/* Who could read the range: the mails come later. */
+static int range_plan(struct http_req *req, struct add *a, struct err *err)
+{
+	const struct world_config config = http_world(req);
+	struct db *db = store_read_begin(req->ctx->store);
+	int rc = -1;
+
+	a->world = world_load(db, &config, err);
+	if (a->world) {
+		a->plan = plan_make_range(a->tree, a->range, world_plan(a->world), &a->errors);
+		rc = world_close(a->world, err);
+	}
+	store_read_end(req->ctx->store, db);
+	a->request = jx_text(req->body);
+	return rc == 0 && !a->plan ? refuse(req, a) : rc;
+}
+
+static int range_reply(struct http_req *req, const struct add *a, struct err *err)
+{
+	const struct range_new ask = {.plan = a->plan,
+	                              .span = a->range,
+	                              .series = a->name,
+	                              .version = a->version,
+	                              .request = a->request};
+	bool fresh;
+	int64_t id = range_ask(req->db, &ask, req->now_us, &fresh, err);
+	json_t *range = id < 0 ? NULL : range_get(req->db, id, err);
+
+	if (!range)
+		return -1;
+	(void)json_object_set_new(range, "url", json_sprintf("/api/v1/ranges/%" PRId64, id));
+	return http_reply_json(req, fresh ? 202 : 200, range);
 }
 
 /* The revision as its row would be. */
@@ -127,21 +171,14 @@ static int add_prepare(struct http_req *req, struct err *err)
 	req->data_free = add_free;
 	if (add_read(req, a) < 0)
 		return -1;
-	(void)pthread_mutex_lock(&reading);
+	if (a->range)
+		return range_plan(req, a, err);
+	series_files_begin();
 	rc = add_parse(req, a, err);
 	if (rc == 0 && !a->dry_run && a->place.revision == 0)
 		rc = series_files_keep(req->ctx, &a->revision, err);
-	(void)pthread_mutex_unlock(&reading);
+	series_files_end();
 	return rc == 0 && a->dry_run ? preview_reply(req, a) : rc;
-}
-
-static int files_put(struct http_req *req, const struct series_revision *r, struct err *err)
-{
-	for (size_t i = 0; i < r->patches_count; i++)
-		if (file_put(req->db, r->patches[i].sha256, r->patches[i].size, req->now_us, err) <
-		    0)
-			return -1;
-	return 0;
 }
 
 static int add_reply(struct http_req *req, const struct add *a, int status, struct err *err)
@@ -164,16 +201,15 @@ static int add_reply(struct http_req *req, const struct add *a, int status, stru
 static int add_handle(struct http_req *req, struct err *err)
 {
 	struct add *a = req->data;
+	bool fresh;
 
-	/* Again: another request may have been first. */
-	if (series_place(req->db, &a->revision, a->name, &a->place, err) < 0)
+	if (a->plan)
+		return range_reply(req, a, err);
+	/* Placed again: another request may have been first. */
+	if (series_files_add(req->db, &a->revision, a->name, &a->place, &fresh, req->now_us, err) <
+	    0)
 		return -1;
-	if (a->place.revision)
-		return add_reply(req, a, 200, err);
-	if (files_put(req, &a->revision, err) < 0 ||
-	    series_add(req->db, &a->revision, &a->place, req->now_us, err) < 0)
-		return -1;
-	return add_reply(req, a, 201, err);
+	return add_reply(req, a, fresh ? 201 : 200, err);
 }
 
 /* ---- Looking ---- */
@@ -231,6 +267,30 @@ static int mbox_get(struct http_req *req, struct err *err)
 	return patches ? series_files_reply(req, patches) : -1;
 }
 
+/* ---- Ranges ---- */
+
+static int ranges_get(struct http_req *req, struct err *err)
+{
+	struct http_page page;
+	json_t *items;
+
+	if (http_page_read(req, &page) < 0)
+		return -1;
+	items = range_list(req->db, page.id, page.limit + 1, err);
+	return items ? http_reply_page(req, &page, items, "id") : -1;
+}
+
+static int range_show(struct http_req *req, struct err *err)
+{
+	json_t *range;
+	int64_t id;
+
+	if (http_id(req, "range", &id) < 0)
+		return -1;
+	range = range_get(req->db, id, err);
+	return range ? http_reply_json(req, 200, range) : -1;
+}
+
 /* ---- What changed ---- */
 
 static int64_t version_query(struct http_req *req, const char *name, struct jx_errors *errors)
@@ -285,8 +345,9 @@ const struct http_route http_series_routes[] = {
 		.method = "POST",
 		.pattern = "/api/v1/series",
 		.operation = "addRevision",
-		.summary = "Mails of a patch series become a revision of it",
-		.flags = HTTP_WRITE | HTTP_JSON,
+		.summary =
+			"Mails of a patch series, or a range in a builder's repository, become a revision of it",
+		.flags = HTTP_WRITE | HTTP_JSON | HTTP_KICK,
 		.prepare = add_prepare,
 		.handle = add_handle,
 	},
@@ -330,6 +391,23 @@ const struct http_route http_series_routes[] = {
 		.summary = "What changed between two revisions",
 		.query = "from to",
 		.handle = diff_get,
+	},
+	{
+		.method = "GET",
+		.pattern = "/api/v1/ranges",
+		.operation = "listRanges",
+		.summary = "Ranges in builders' repositories that become revisions, newest first",
+		.flags = HTTP_READ,
+		.query = "limit cursor",
+		.handle = ranges_get,
+	},
+	{
+		.method = "GET",
+		.pattern = "/api/v1/ranges/{id}",
+		.operation = "getRange",
+		.summary = "One of them, and what became of it",
+		.flags = HTTP_READ,
+		.handle = range_show,
 	},
 	{0},
 };

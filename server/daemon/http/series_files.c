@@ -12,10 +12,12 @@
 #include "server/daemon/series/patchdiff.h"
 #include "server/daemon/series/series.h"
 #include "server/daemon/store/files.h"
+#include "server/daemon/store/series.h"
 #include "server/daemon/store/store.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -101,6 +103,30 @@ int series_files_keep(const struct http_context *ctx, const struct series_revisi
 			return -1;
 	}
 	return 0;
+}
+
+static pthread_mutex_t reading = PTHREAD_MUTEX_INITIALIZER;
+
+void series_files_begin(void)
+{
+	(void)pthread_mutex_lock(&reading);
+}
+
+void series_files_end(void)
+{
+	(void)pthread_mutex_unlock(&reading);
+}
+
+int series_files_add(struct db *db, const struct series_revision *r, const char *name,
+                     struct series_place *place, bool *fresh, int64_t now_us, struct err *err)
+{
+	if (series_place(db, r, name, place, err) < 0)
+		return -1;
+	*fresh = place->revision == 0;
+	for (size_t i = 0; *fresh && i < r->patches_count; i++)
+		if (file_put(db, r->patches[i].sha256, r->patches[i].size, now_us, err) < 0)
+			return -1;
+	return *fresh ? series_add(db, r, place, now_us, err) : 0;
 }
 
 /* ---- Sending them ---- */

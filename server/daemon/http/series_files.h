@@ -1,6 +1,8 @@
-/* series_files.h - the files behind a series: the mails that came, the patches that are kept. For res_series.c. */
+/* series_files.h - the files behind a series: the mails that came, the patches that are kept. For res_series.c, and for what
+ * comes from a builder (server/daemon/ranges). Of ctx they use the store and the state directory. */
 #pragma once
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +27,17 @@ void series_text_close(struct series_text *text);
 /* Bring each patch to disk as a file under its SHA-256, as an upload would. */
 int series_files_keep(const struct http_context *ctx, const struct series_revision *revision,
                       struct err *err);
+
+/* Reading mails takes as much memory as they are long: one file at a time, whoever reads. */
+void series_files_begin(void);
+void series_files_end(void);
+
+/* Inside a write transaction: where the revision belongs, and its rows when it is new (*fresh); its files are kept. name: the
+ * user's word for the series, or NULL. 0, or -1 with *err (ERR_CONFLICT). */
+struct db;
+struct series_place;
+int series_files_add(struct db *db, const struct series_revision *revision, const char *name,
+                     struct series_place *place, bool *fresh, int64_t now_us, struct err *err);
 
 /* Reply the patches (store/series.h; taken over), one behind the other. */
 int series_files_reply(struct http_req *req, json_t *patches);

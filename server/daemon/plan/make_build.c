@@ -64,6 +64,13 @@ static void complain_about_tree(struct maker *m, json_t *all)
 		jx_complain(m->errors, pointer, "is required: builders have%s", there);
 }
 
+/* The only one, when nobody named it. */
+static void choose_tree(struct maker *m, json_t *all)
+{
+	if (!m->tree && json_object_size(all) == 1)
+		m->tree = m->plan->tree = xstrdup(json_object_iter_key(json_object_iter(all)));
+}
+
 /* Each step's program must be there for the builder. */
 static bool has_programs(const struct suite *suite, const char *arch)
 {
@@ -135,8 +142,7 @@ void builders_choose(struct maker *m)
 	else if (!suite)
 		jx_complain(m->errors, "", "this farm makes no kernels: it has no suite '%s'",
 		            PLAN_BUILD_SUITE);
-	if (!m->tree && json_object_size(all) == 1)
-		m->tree = m->plan->tree = xstrdup(json_object_iter_key(json_object_iter(all)));
+	choose_tree(m, all);
 	choose_boards(m, suite);
 	if (json_array_size(m->plan->builders) == 0)
 		complain_about_tree(m, all);
@@ -300,6 +306,47 @@ struct plan *plan_make_build(json_t *doc, const struct plan_world *world, struct
 		(void)json_array_append_new(plan->labels, json_string(m.columns[column].label));
 	}
 	columns_free(&m);
+	if (jx_ok(errors))
+		return plan;
+	plan_free(plan);
+	return NULL;
+}
+
+/* --- a range --- */
+
+struct plan *plan_make_range(const char *tree, const char *range, const struct plan_world *world,
+                             struct jx_errors *errors)
+{
+	struct submission s = {.max_attempts = 3, .ttl_s = 86400};
+	struct plan *plan = xcalloc(1, sizeof(*plan));
+	struct maker m = {
+		.plan = plan, .world = world, .errors = errors, .base_at = "", .tree = tree};
+	const struct suite *suite = suite_find(world->suites, PLAN_GIT_SUITE);
+	SCOPED_JSON all = all_trees(world);
+	SCOPED_JSON question = NULL;
+
+	plan->submission = s;
+	plan->builders = json_array();
+	choose_tree(&m, all);
+	choose_boards(&m, suite);
+	if (!suite)
+		jx_complain(errors, "", "this farm reads no repositories: it has no suite '%s'",
+		            PLAN_GIT_SUITE);
+	else if (json_array_size(plan->builders) == 0)
+		complain_about_tree(&m, all);
+	if (!git_range_valid(range))
+		jx_complain(errors, "/range",
+		            "must be two commits, tags or branches with .. between them, as "
+		            "v6.1..topic, of the letters A-Z a-z 0-9 . _ + / -");
+	if (jx_ok(errors)) {
+		question = json_pack("{s:i, s:s, s:s}", "v", 1, "tree", m.tree, "range", range);
+		plan->ask_text = git_plan_text(world->suites, "range", question);
+		if (!plan->ask_text)
+			jx_complain(errors, "", "the suite '%s' has no step 'range'",
+			            PLAN_GIT_SUITE);
+	}
+	if (!plan->tree && m.tree)
+		plan->tree = xstrdup(m.tree);
 	if (jx_ok(errors))
 		return plan;
 	plan_free(plan);

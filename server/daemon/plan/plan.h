@@ -23,6 +23,9 @@ struct suites;
 #define PLAN_BUILD_SUITE "kernel-build" /* what they run */
 #define PLAN_GIT_SUITE   "git"          /* what else they run: questions about a repository */
 
+/* SQL: of these suites are jobs for builders alone. */
+#define PLAN_BUILDER_SUITES "('" PLAN_BUILD_SUITE "', '" PLAN_GIT_SUITE "')"
+
 struct plan_board {
 	const char *name, *kind, *cache, *arch;
 	const char *tags;  /* JSON array */
@@ -115,6 +118,11 @@ void plan_free(struct plan *plan); /* plan may be NULL */
 
 /* One kernel by hand: what the body of POST /recipes says (docs/SERIES.md), with no run but that which makes it. */
 struct plan *plan_make_build(json_t *doc, const struct plan_world *world, struct jx_errors *errors);
+
+/* The commits of a range in a builder's tree as mails: builders, tree and ask_text of a plan that has no run yet. tree may be
+ * NULL where there is only one. */
+struct plan *plan_make_range(const char *tree, const char *range, const struct plan_world *world,
+                             struct jx_errors *errors);
 
 /* A later round's text of a run: of the plan text those tests whose names are given, with new ids. *planned is set. NULL
  * when none is left. The caller frees. */

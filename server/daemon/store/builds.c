@@ -5,6 +5,7 @@
 #include "common/scoped.h"
 #include "server/daemon/store/columns.h"
 #include "server/daemon/store/files.h"
+#include "server/daemon/store/git_runs.h"
 #include "server/daemon/store/store.h"
 
 #include <stdio.h>
@@ -103,13 +104,14 @@ static json_t *rows_json(struct db *db, sqlite3_stmt *stmt, struct err *err)
 
 json_t *builds_list(struct db *db, const struct build_filter *filter, struct err *err)
 {
-	return rows_json(
-		db,
-		db_query(db,
-	                 BUILD_COLUMNS " WHERE id < ?1 AND (?3 IS NULL OR state = ?3) AND (?4 IS "
-	                               "NULL OR series = ?4) ORDER BY id DESC LIMIT ?2",
-	                 "iiss", filter->before, filter->limit, filter->state, filter->series),
-		err);
+	return rows_json(db,
+	                 db_query(db,
+	                          BUILD_COLUMNS " WHERE id < ?1 AND name <> '" GIT_BUILD
+	                                        "' AND (?3 IS NULL OR state = ?3) AND (?4 IS "
+	                                        "NULL OR series = ?4) ORDER BY id DESC LIMIT ?2",
+	                          "iiss", filter->before, filter->limit, filter->state,
+	                          filter->series),
+	                 err);
 }
 
 json_t *builds_of_revision(struct db *db, int64_t revision, int64_t limit, struct err *err)

@@ -8,6 +8,7 @@
 #include "common/utf8.h"
 #include "common/xalloc.h"
 #include "server/daemon/plan/plan.h"
+#include "server/daemon/store/ranges.h"
 #include "server/daemon/store/resolve.h"
 #include "server/daemon/store/runs.h"
 #include "server/daemon/store/store.h"
@@ -16,6 +17,19 @@
 
 #define GIT_PRIORITY 100 /* it takes a second, and kernels wait for it */
 #define TEXT_MAX     4096
+
+int64_t git_build_row(struct db *db, int64_t now, struct err *err)
+{
+	sqlite3_stmt *s;
+
+	if (db_exec(db, err, NULL,
+	            "INSERT INTO build (name, arch, description, cmdline, created) VALUES ('" GIT_BUILD
+	            "', '', '', '', ?1) ON CONFLICT (name) DO NOTHING",
+	            "i", now) < 0)
+		return -1;
+	s = db_query(db, "SELECT id FROM build WHERE name = '" GIT_BUILD "'", "");
+	return db_step(db, s, err) < 1 ? -1 : db_int(s, 0);
+}
 
 int64_t git_run_insert(struct db *db, const struct git_run_new *r, int64_t now, struct err *err)
 {
@@ -177,7 +191,9 @@ int git_run_follow(struct db *db, int64_t run, const struct run_state *state, in
 	if (!run_ended(state))
 		return 0;
 	rc = answer_read(db, run, state, &answer, err);
-	if (rc == 0)
+	if (rc == 0 && json_object_get(json_object_get(answer.plan, "question"), "range"))
+		rc = range_settle(db, run, &answer, now, err);
+	else if (rc == 0)
 		rc = resolve_settle(db, run, &answer, now, err);
 	answer_release(&answer);
 	return rc;

@@ -8,10 +8,16 @@
 struct db;
 struct err;
 
+/* The row of build that stands in a git run which is about no kernel: no name of a build, and in no list. */
+#define GIT_BUILD "(git)"
+
 struct git_run_new {
 	int64_t job, build, column, max_attempts, ttl_us;
 	const char *boards, *text;
 };
+
+/* Its id, or -1 with *err. */
+int64_t git_build_row(struct db *db, int64_t now, struct err *err);
 
 /* Queue it, before all that waits with a lower priority. Returns its id, or -1 with *err. */
 int64_t git_run_insert(struct db *db, const struct git_run_new *run, int64_t now, struct err *err);

@@ -6,6 +6,7 @@
 #include "common/xalloc.h"
 #include "server/daemon/plan/plan.h"
 #include "server/daemon/store/columns.h"
+#include "server/daemon/store/git_runs.h"
 #include "server/daemon/store/made_builds.h"
 #include "server/daemon/store/resolve.h"
 #include "server/daemon/store/run_views.h"
@@ -155,8 +156,8 @@ int job_insert(struct db *db, const struct plan *plan, const char *request, int6
 
 /* --- showing --- */
 
-/* What counts are the runs that test; of a job that only makes a kernel, those that make it. */
-#define JOB_COUNTS "(r.purpose = 'test' OR j.suite = '" PLAN_BUILD_SUITE "')"
+/* What counts are the runs that test; of a job for builders alone, theirs. */
+#define JOB_COUNTS "(r.purpose = 'test' OR j.suite IN " PLAN_BUILDER_SUITES ")"
 
 #define JOB_SELECT                                                                                 \
 	"SELECT j.id, j.name, j.state, j.created, j.ended, j.priority, j.suite, j.labels, "        \
@@ -177,7 +178,8 @@ static json_t *job_builds(struct db *db, int64_t job, struct err *err)
 	                 "SELECT r.col, b.id, b.name, b.release, b.state, b.failure, min(r.cache), "
 	                 "(SELECT max(m.id) FROM run m WHERE m.build = b.id AND m.purpose = "
 	                 "'build') FROM run r JOIN build b ON b.id = r.build JOIN job j ON j.id = "
-	                 "r.job WHERE r.job = ?1 AND " JOB_COUNTS " GROUP BY r.col, b.id ORDER BY "
+	                 "r.job WHERE r.job = ?1 AND b.name <> '" GIT_BUILD "' AND " JOB_COUNTS
+	                 " GROUP BY r.col, b.id ORDER BY "
 	                 "r.col, min(r.id)",
 	                 "i", job);
 	SCOPED_JSON list = json_array();

@@ -71,8 +71,8 @@ json_t *run_of_job(struct db *db, int64_t job, struct err *err)
 	return run_rows(db,
 	                db_query(db,
 	                         RUN_SELECT "JOIN job j ON j.id = r.job WHERE r.job = ?1 AND "
-	                                    "(r.purpose = 'test' OR j.suite = '" PLAN_BUILD_SUITE
-	                                    "') ORDER BY r.id",
+	                                    "(r.purpose = 'test' OR j.suite IN " PLAN_BUILDER_SUITES
+	                                    ") ORDER BY r.id",
 	                         "i", job),
 	                err);
 }

@@ -83,6 +83,14 @@ static const char *const migrations[] = {
 	" test TEXT NOT NULL, cells TEXT NOT NULL, cache TEXT NOT NULL, board TEXT,"
 	" why TEXT NOT NULL, link TEXT, created INTEGER NOT NULL, expires INTEGER) STRICT;"
 	"CREATE INDEX known_issue_suite ON known_issue (suite);",
+	/* Revisions from a builder's repository. */
+	"CREATE TABLE git_range (id INTEGER PRIMARY KEY, tree TEXT NOT NULL, span TEXT NOT NULL,"
+	" series TEXT, version INTEGER, state TEXT NOT NULL, detail TEXT NOT NULL DEFAULT '',"
+	" run INTEGER NOT NULL REFERENCES run (id), mails TEXT REFERENCES file (sha256),"
+	" revision INTEGER REFERENCES revision (id), created INTEGER NOT NULL,"
+	" updated INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX git_range_run ON git_range (run);"
+	"CREATE INDEX git_range_open ON git_range (id) WHERE state IN ('waiting', 'reading');",
 };
 
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))

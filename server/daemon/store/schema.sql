@@ -79,6 +79,21 @@ CREATE TABLE patch (
 ) STRICT;
 CREATE INDEX patch_message ON patch (message_id) WHERE message_id IS NOT NULL;
 
+-- Commits of a builder's repository that are to become a revision (docs/SERIES.md).
+CREATE TABLE git_range (
+	id INTEGER PRIMARY KEY,
+	tree TEXT NOT NULL, span TEXT NOT NULL, -- span: 'base..branch'
+	series TEXT, version INTEGER,         -- as the user says; null: as the mails do
+	state TEXT NOT NULL,                  -- waiting | reading | done | failed
+	detail TEXT NOT NULL DEFAULT '',      -- why it failed
+	run INTEGER NOT NULL REFERENCES run (id), -- the builder's
+	mails TEXT REFERENCES file (sha256),  -- what it brought
+	revision INTEGER REFERENCES revision (id), -- of state done
+	created INTEGER NOT NULL, updated INTEGER NOT NULL
+) STRICT;
+CREATE INDEX git_range_run ON git_range (run);
+CREATE INDEX git_range_open ON git_range (id) WHERE state IN ('waiting', 'reading');
+
 -- A build that was made elsewhere and comes in by URL. It is a row of build when each file is there.
 CREATE TABLE fetch (
 	id INTEGER PRIMARY KEY,
@@ -113,7 +128,7 @@ CREATE TABLE run (
 	id INTEGER PRIMARY KEY,
 	job INTEGER NOT NULL REFERENCES job (id),
 	col INTEGER NOT NULL,                 -- column of the comparison: index of the build
-	build INTEGER NOT NULL REFERENCES build (id),
+	build INTEGER NOT NULL REFERENCES build (id), -- of a git run: one of those that wait for it, or the row GIT_BUILD
 	cache TEXT NOT NULL, kind TEXT NOT NULL,
 	boards TEXT NOT NULL,                 -- JSON array of the board names that fit
 	planned INTEGER NOT NULL, arrived INTEGER NOT NULL DEFAULT 0,
@@ -127,7 +142,7 @@ CREATE TABLE run (
 	expires INTEGER NOT NULL,
 	fault TEXT,                           -- JSON of the last fault
 	created INTEGER NOT NULL, started INTEGER, ended INTEGER,
-	purpose TEXT NOT NULL DEFAULT 'test', -- test | build: of the build that it makes
+	purpose TEXT NOT NULL DEFAULT 'test', -- test | build: of the build that it makes | git: it asks a repository something
 	round INTEGER NOT NULL DEFAULT 1,     -- of a study
 	folded INTEGER NOT NULL DEFAULT 0,    -- 1: it has ended, and what it says is in its lane
 	-- Last, because it is long: a column behind it costs SQLite a walk over the pages it fills.
