@@ -34,7 +34,7 @@
 
 #define TICK_MS  1000
 #define PURGE_US (3600 * INT64_C(1000000))
-#define FILE_MAX (INT64_C(512) * 1024 * 1024)
+#define FILE_MAX (INT64_C(640) * 1024 * 1024) /* 64 patches of 10 MiB in one file */
 
 /* The parts, in the order in which they begin. */
 struct parts {
