@@ -51,7 +51,8 @@ static int copy_hashed(int from, int to, const char *path, int64_t size, char ha
 static int copy_to(const char *from, const char *tmp, const char *sha256, int64_t size,
                    struct err *err)
 {
-	SCOPED_FD in = open(from, O_RDONLY | O_CLOEXEC);
+	/* Should it be a pipe: nobody waits for its other end. */
+	SCOPED_FD in = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	SCOPED_FD out = -1;
 	char hash[SHA256_HEX];
 

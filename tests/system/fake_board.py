@@ -13,9 +13,11 @@ What it does stands as JSON in the board file's `notes`:
   cache        the class that it proves to have ("none")
   says         {"BUILD" or "*": {"TEST": {"records": [...], "warning": TEXT, member of test-finished: value, ...}}}
   values       {"PART OF A BUILD'S NAME": [middle, spread]}: each test measures a number there, five times
+  makes        {"ROLE": MiB}: files of zeros that a builder leaves behind
   order        path of a file that gets a line RUN for each `accepted`
 """
 
+import hashlib
 import json
 import os
 import random
@@ -109,6 +111,7 @@ class Fake:
         if self.how.get("exit_at_run"):
             os._exit(7)
         self.run, self.attempt, self.fence = op["run"], op["attempt"], op["fence"]
+        self.directory = op["dir"]
         with open(os.path.join(op["dir"], "request.json"), encoding="utf-8") as file:
             request = json.load(file)
         assert (request["run"], request["attempt"], request["fence"]) == (self.run, self.attempt, self.fence), request
@@ -170,6 +173,21 @@ class Fake:
             {"verdict": "pass", "reason": None, "detail": "", "trials": 1, "bad": 0, "duration_us": 2500000, "exit_code": 0}, **says))
         self.finished.add(test["id"])
 
+    def make_files(self):
+        """All of them first: then their lines come at once."""
+        lines = []
+        for role, mib in self.how.get("makes", {}).items():
+            digest = hashlib.sha256()
+            for _ in range(mib):
+                digest.update(bytes(1 << 20))
+            path = os.path.join(self.directory, "files", digest.hexdigest())
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.truncate(mib << 20)
+            lines.append({"role": role, "sha256": digest.hexdigest(), "size": mib << 20})
+        for line in lines:
+            self.put("file", **line)
+
     def attempt_steps(self):
         if self.ended:
             self.say(ev="journal", run=self.run, attempt=self.attempt, size=os.fstat(self.journal).st_size)
@@ -202,6 +220,7 @@ class Fake:
             if code:
                 self.put("ended", outcome="fault", fault={"code": code, "stage": "test", "detail": "as told"})
                 return
+        self.make_files()
         outcome = "cancelled" if self.cancelled else "complete"
         self.put("ended", outcome=outcome, fault=None)
 

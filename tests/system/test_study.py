@@ -21,12 +21,12 @@ import kcidb_v05_03
 SEED = int(os.environ.get("COHORT_SEED", str(int(time.time()))))
 FAKE = os.path.join(farm.TOP, "tests/system/fake_board.py")
 
-# The program that cohortd starts for each board: builders are real, boards that test are not.
+# The program that cohortd starts for each board: builders are real, unless told what they make; boards that test are not.
 WRAPPER = f"""#!{sys.executable}
 import json, os, sys
 with open(sys.argv[2], encoding="utf-8") as file:
-    kind = json.load(file)["kind"]
-if kind == "builder":
+    board = json.load(file)
+if board["kind"] == "builder" and "makes" not in board.get("notes", ""):
     os.execv({farm.COHORT_BOARD!r}, sys.argv)
 os.execv({sys.executable!r}, [{sys.executable!r}, "-B", {FAKE!r}, *sys.argv[1:]])
 """
@@ -676,6 +676,37 @@ class Ranges(Case):
         self.assertIn("/range: must be two commits, tags or branches", said)
         for wrong in (("--range", "a..b", "file"), ("--tree", "linux"), ("--tree", "linux", "file")):
             self.assertEqual(self.cohort("series", "add", *wrong)[0], 2)
+
+
+class Large(Case):
+    """What a builder brings may be large: no other board waits for it."""
+
+    MIB = {"kernel": 256, "modules": 384}
+
+    def boards(self):
+        return [self.builder("fred", notes=json.dumps({"makes": self.MIB})), farm.board_document("pc", self.sshd, f"{self.directory}/pc")]
+
+    def test_another_board_goes_on(self):
+        self.api.post("/api/v1/builds", {"name": "what-runs"})
+        build = self.api.post("/api/v1/recipes", {"tree": "linux", "commit": self.commit("base"), "flavour": "v5"})
+        run = farm.wait_for("its run", lambda: self.api.get(f"/api/v1/builds/{build['id']}")["run"])
+        journal = os.path.join(self.farm.state, "runs", str(run), "1", "journal.ndjson")
+        def ended():
+            try:
+                with open(journal, encoding="utf-8") as file:
+                    return '"ended"' in file.read()
+            except FileNotFoundError:
+                return False
+        farm.wait_for("the builder's last line", ended)
+        job = self.api.post("/api/v1/jobs", {"builds": ["what-runs"], "suite": "s", "boards": {"names": ["pc"]}})
+        done = self.farm.wait_job(job["id"])
+        made = farm.wait_for("the build run", lambda: (r := self.api.get(f"/api/v1/runs/{run}"))["state"] == "done" and r)
+        self.assertTrue(done["complete"], done)
+        self.assertLess(done["runs"][0]["ended"], made["ended"], "it waited for the builder's files")
+        for role, file in self.api.get(f"/api/v1/builds/{build['id']}")["files"].items():
+            path = os.path.join(self.farm.state, "files", file["sha256"][:2], file["sha256"])
+            self.assertEqual((os.path.getsize(path), file["size"]), (self.MIB[role] << 20,) * 2)
+        self.assertFalse(os.path.exists(os.path.join(os.path.dirname(journal), "files")))
 
 
 class CommandLine(Case):

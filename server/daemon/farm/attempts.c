@@ -18,9 +18,17 @@ void attempt_free(struct attempt *a)
 {
 	if (!a)
 		return;
+	keep_drop(a->keep);
 	follow_release(&a->follow);
 	free(a->dir);
 	free(a);
+}
+
+void attempt_discard(struct attempt *a)
+{
+	keep_drop(a->keep);
+	a->keep = NULL;
+	follow_discard(&a->follow);
 }
 
 void attempt_broken(struct attempt *a, const char *code, const char *fmt, ...)

@@ -182,6 +182,7 @@ static void farm_free(struct farm *farm)
 		(void)close(farm->epoll);
 	if (farm->kick >= 0)
 		(void)close(farm->kick);
+	keeper_close(farm->keeper);
 	schedule_free(farm->schedule);
 	table_release(&farm->boards_by_id);
 	agents_release(&farm->agents);
@@ -190,6 +191,11 @@ static void farm_free(struct farm *farm)
 	free(farm->seat_board);
 	free(farm->buf);
 	free(farm);
+}
+
+static void files_are_there(void *arg)
+{
+	farm_kick(arg);
 }
 
 static int farm_start(struct farm *farm, struct err *err)
@@ -201,7 +207,8 @@ static int farm_start(struct farm *farm, struct err *err)
 	    epoll_ctl(farm->epoll, EPOLL_CTL_ADD, farm->kick, &event) < 0)
 		return err_errno(err, ERR_IO, "the farm's epoll");
 	farm_clocks(farm);
-	if (boards_look(farm, err) < 0 || attempts_resume(farm, err) < 0 ||
+	farm->keeper = keeper_open(farm->config.state_dir, files_are_there, farm, err);
+	if (!farm->keeper || boards_look(farm, err) < 0 || attempts_resume(farm, err) < 0 ||
 	    runs_look(farm, err) < 0)
 		return -1;
 	rc = pthread_create(&farm->thread, NULL, farm_main, farm);

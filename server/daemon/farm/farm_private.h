@@ -4,6 +4,7 @@
 #include "server/daemon/farm/agents.h"
 #include "server/daemon/farm/farm.h"
 #include "server/daemon/farm/follow.h"
+#include "server/daemon/farm/keeper.h"
 #include "server/daemon/schedule/board.h"
 #include "server/daemon/schedule/schedule.h"
 #include "server/daemon/schedule/table.h"
@@ -30,6 +31,8 @@ struct watch {
 /* The attempt that holds a board's lease. */
 struct attempt {
 	struct follow follow;
+	struct keep *
+		keep; /* owned: files of the pending entries, which wait for them; NULL: nothing is waited for */
 	char *dir;         /* owned */
 	int64_t max_quiet; /* us without a new line until cohort-board is given up */
 	bool requested;    /* request.json is there */
@@ -66,6 +69,7 @@ struct board {
 struct farm {
 	struct farm_config config;
 	struct schedule *schedule;
+	struct keeper *keeper; /* owned */
 	struct table boards_by_id;
 	struct board **boards; /* owned, and what they point to */
 	size_t boards_count, boards_room;
@@ -117,10 +121,15 @@ void builder_ended(struct farm *farm, int64_t run); /* queue what may have waite
 /* decide.c: the next rounds of jobs that go on until they are decided */
 void decide_pass(struct farm *farm);
 
-/* made_files.c: what a builder left behind in the attempt's directory. files_take() brings the pending entries' files into
- * the store's directory; one that is not what it was said to be breaks the attempt. -1: the disk refused, try again. */
-int files_take(struct attempt *a, const char *state_dir);
+/* made_files.c: what a builder left behind in the attempt's directory. files_want(): the pending entries' files are to come
+ * into the store's directory, which is what the entries wait for. files_ready(): they wait no more; one that is not what it was
+ * said to be breaks the attempt. When the disk refused, the entries are forgotten, to be read again. */
+void files_want(struct attempt *a, struct keeper *keeper);
+bool files_ready(struct board *b);
 void files_drop(const char *dir);
+
+/* Forget what is pending, to be read again. */
+void attempt_discard(struct attempt *a);
 
 /* request.c: 0, or -1 with *err; ERR_INVALID and ERR_NOTFOUND will not go away by trying again */
 int request_write(struct board *b, struct err *err);

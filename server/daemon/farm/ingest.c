@@ -270,10 +270,11 @@ static int put_attempt(struct db *db, struct brought *in, struct err *err)
 	const struct err *why;
 	const char *code;
 
-	for (size_t i = 0; i < a->follow.count; i++)
+	/* What waits for files is not looked at yet: its lines count in their order. */
+	for (size_t i = 0; i < a->follow.count && !a->keep; i++)
 		if (put_entry(db, in, &a->follow.entries[i], err) < 0)
 			return -1;
-	if (a->follow.count > 0 &&
+	if (a->follow.count > 0 && !a->keep &&
 	    store_attempt_offset(db, &a->follow.ref, a->follow.next_offset, err) < 0)
 		return -1;
 	why = broken_of(a, &code);
@@ -360,13 +361,13 @@ static void board_committed(struct brought *in)
 		b->dirty = false;
 		b->farm->retry_at = b->farm->mono + FARM_RETRY; /* should it be refused again */
 		if (a) {
-			follow_discard(&a->follow);
+			attempt_discard(a);
 			attempt_broken(a, "internal", "%s", in->refused.text);
 		}
 		return;
 	}
 	b->state = in->after;
-	if (a && a->follow.count > 0) {
+	if (a && a->follow.count > 0 && !a->keep) {
 		a->quiet_since = b->farm->mono;
 		board_tell(b, BOARD_EV_WORKED, false);
 	}
@@ -377,30 +378,36 @@ static void board_committed(struct brought *in)
 	b->facts = NULL;
 	if (in->ended)
 		attempt_done(in);
-	else if (a)
+	else if (a && !a->keep)
 		follow_commit(&a->follow);
 	schedule_board_idle(b->farm->schedule, b->seat, b->state.phase == BOARD_IDLE);
 }
 
-static bool board_wants(struct board *b)
+/* What the journal has that may go into the store now. */
+static bool journal_wants(struct board *b)
 {
 	struct attempt *a = b->attempt;
+
+	if (a->keep) {
+		a->reread_at = b->farm->mono + FARM_REREAD;
+		return files_ready(b) && a->follow.count > 0;
+	}
+	if (!b->hinted && !a->follow.more && b->farm->mono < a->reread_at)
+		return a->follow.count > 0;
+	b->hinted = false;
+	a->reread_at = b->farm->mono + FARM_REREAD;
+	if (follow_read(&a->follow, b->farm->buf) && a->follow.ref.purpose != PURPOSE_TEST)
+		files_want(a, b->farm->keeper);
+	return a->follow.count > 0 && !a->keep;
+}
+
+static bool board_wants(struct board *b)
+{
 	const char *code;
 
-	if (!a)
+	if (!b->attempt)
 		return b->dirty;
-	if (b->hinted || a->follow.more || b->farm->mono >= a->reread_at) {
-		b->hinted = false;
-		a->reread_at = b->farm->mono + FARM_REREAD;
-		if (follow_read(&a->follow, b->farm->buf) &&
-		    a->follow.ref.purpose != PURPOSE_TEST &&
-		    files_take(a, b->farm->config.state_dir) < 0) {
-			follow_discard(&a->follow);
-			b->farm->retry_at = b->farm->mono + FARM_RETRY;
-			b->hinted = true;
-		}
-	}
-	return b->dirty || a->follow.count > 0 || broken_of(a, &code);
+	return journal_wants(b) || b->dirty || broken_of(b->attempt, &code);
 }
 
 bool ingest_pass(struct farm *farm)
@@ -417,7 +424,7 @@ bool ingest_pass(struct farm *farm)
 		farm->retry_at = farm->mono + FARM_RETRY;
 		for (size_t i = 0; i < in.count; i++) {
 			if (in.list[i].board->attempt)
-				follow_discard(&in.list[i].board->attempt->follow);
+				attempt_discard(in.list[i].board->attempt);
 			in.list[i].board->hinted = true;
 		}
 		in.count = 0;

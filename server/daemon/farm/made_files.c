@@ -4,7 +4,6 @@
 #include "common/scoped.h"
 #include "common/xalloc.h"
 #include "server/daemon/farm/farm_private.h"
-#include "server/daemon/filestore.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,31 +11,53 @@
 #include <inttypes.h>
 #include <string.h>
 
-static int file_take(struct attempt *a, struct entry *e, const char *state_dir)
+void files_want(struct attempt *a, struct keeper *keeper)
 {
-	const char *sha256 = json_string_value(json_object_get(e->event, "sha256"));
-	int64_t size = json_integer_value(json_object_get(e->event, "size"));
-	SCOPED_STR from = xasprintf("%s/files/%s", a->dir, sha256);
-	struct err err;
+	for (size_t i = 0; i < a->follow.count; i++) {
+		const struct entry *e = &a->follow.entries[i];
+		const char *sha256 = json_string_value(json_object_get(e->event, "sha256"));
 
-	if (filestore_copy(state_dir, from, sha256, size, &err) == 0)
-		return 0;
-	if (err.kind == ERR_INVALID || err.kind == ERR_NOTFOUND) {
-		e->kind = ENTRY_OTHER; /* it is no file of the store */
-		attempt_broken(a, "collect-failed", "%s", err.text);
-		return 0;
+		if (e->kind != ENTRY_FILE)
+			continue;
+		SCOPED_STR from = xasprintf("%s/files/%s", a->dir, sha256);
+
+		if (!a->keep)
+			a->keep = keep_begin(keeper);
+		keep_file(a->keep, from, sha256,
+		          json_integer_value(json_object_get(e->event, "size")));
 	}
-	log_error("run %" PRId64 ": %s", a->follow.ref.run, err.text);
-	return -1;
+	if (a->keep)
+		keep_start(a->keep);
 }
 
-int files_take(struct attempt *a, const char *state_dir)
+/* None of them may become rows: they stay in the journal alone. */
+static void files_forget(struct attempt *a)
 {
 	for (size_t i = 0; i < a->follow.count; i++)
-		if (a->follow.entries[i].kind == ENTRY_FILE &&
-		    file_take(a, &a->follow.entries[i], state_dir) < 0)
-			return -1;
-	return 0;
+		if (a->follow.entries[i].kind == ENTRY_FILE)
+			a->follow.entries[i].kind = ENTRY_OTHER;
+}
+
+bool files_ready(struct board *b)
+{
+	struct attempt *a = b->attempt;
+	struct err err;
+	enum keep_state state = a->keep ? keep_look(a->keep, &err) : KEEP_DONE;
+
+	if (state == KEEP_BUSY)
+		return false;
+	keep_drop(a->keep);
+	a->keep = NULL;
+	if (state == KEEP_REFUSED) {
+		files_forget(a);
+		attempt_broken(a, "collect-failed", "%s", err.text);
+	} else if (state == KEEP_FAILED) {
+		log_error("run %" PRId64 ": %s", a->follow.ref.run, err.text);
+		attempt_discard(a);
+		b->farm->retry_at = b->farm->mono + FARM_RETRY;
+		b->hinted = true;
+	}
+	return true;
 }
 
 void files_drop(const char *dir)
