@@ -298,9 +298,9 @@ static ptrdiff_t telling_column(const json_t *doc, const json_t *class)
 	return column;
 }
 
-/* The stale lines themselves, for the first failing cells of a column. */
+/* The stale lines themselves, for the first failing cells of a column: what has no record of them prints no heading. */
 static int print_evidence(struct client *client, const json_t *class, size_t column,
-                          struct err *err)
+                          const char *heading, struct err *err)
 {
 	unsigned shown = 0, asked = 0;
 	json_t *row;
@@ -320,7 +320,7 @@ static int print_evidence(struct client *client, const json_t *class, size_t col
 			break;
 		if (client_call(client, "GET", path, NULL, &result, err) < 0)
 			return -1;
-		shown += evidence_print_line(result);
+		shown += evidence_print_line(result, shown == 0 ? heading : NULL);
 	}
 	return 0;
 }
@@ -330,14 +330,14 @@ static int show_evidence(struct client *client, const json_t *doc, const json_t 
 {
 	ptrdiff_t column = telling_column(doc, class);
 	const json_t *labels = json_object_get(doc, "labels");
-	SCOPED_STR label = NULL;
+	SCOPED_STR heading = NULL;
 
 	if (column < 0)
 		return 0;
-	label = xstrdup(json_string_value(json_array_get(labels, (size_t)column)));
-	(void)printf("\nWhat failed of %s on %s (%s):\n", term_safe(label, false),
-	             field_text(class, "cache"), field_text(class, "kind"));
-	return print_evidence(client, class, (size_t)column, err);
+	heading = xasprintf("What failed of %s on %s (%s):",
+	                    json_string_value(json_array_get(labels, (size_t)column)),
+	                    field_text(class, "cache"), field_text(class, "kind"));
+	return print_evidence(client, class, (size_t)column, term_safe(heading, false), err);
 }
 
 static int show(struct client *client, const struct compare *c, struct err *err)

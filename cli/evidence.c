@@ -143,7 +143,7 @@ void evidence_print(const json_t *result)
 	}
 }
 
-bool evidence_print_line(const json_t *result)
+bool evidence_print_line(const json_t *result, const char *heading)
 {
 	json_t *record;
 	size_t i;
@@ -161,6 +161,8 @@ bool evidence_print_line(const json_t *result)
 			field_text(result, "test"), field_text(result, "board"),
 			field_text(record, "cell"), count, HALVES, field_text(record, "class"),
 			field_int(record, "offset"), field_int(result, "id"));
+		if (heading)
+			(void)printf("\n%s\n", heading);
 		print_safe("  ", line);
 		return true;
 	}

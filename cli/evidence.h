@@ -8,5 +8,6 @@
 /* The whole result: verdict, where and with what it ran, each record with its map of bad half-lines, log around it. */
 void evidence_print(const json_t *result);
 
-/* The first record in one line, indented. False when there is none, and then nothing is printed. */
-bool evidence_print_line(const json_t *result);
+/* The first record in one line, indented, below heading, which may be NULL. False when there is none, and then nothing is
+ * printed. */
+bool evidence_print_line(const json_t *result, const char *heading);

@@ -4,6 +4,7 @@ that was filled by the test. No board answers here, so that runs stay where the 
 import json
 import os
 import random
+import re
 import sqlite3
 import subprocess
 import unittest
@@ -452,12 +453,15 @@ class Comparing(Stored):
                             "verdict": "missing" if unbuilt else "fail" if test in failing else "pass"}
                            for i, (test, kind) in enumerate(tests) for cell in (("",) if unbuilt else ("", "u=dirty"))]
                 step = 1300 if column == 2 else 1000
-                self.put_run(job, {"column": column, "cache": cache, "kind": "emulated", "board": "emu-" + cache, "faults": 0, "warnings": 0,
+                run = self.put_run(job, {"column": column, "cache": cache, "kind": "emulated", "board": "emu-" + cache, "faults": 0, "warnings": 0,
                                    "state": "failed" if unbuilt else "done", "results": results,
                                    "build_failed": "1/2 does not apply: mm/mmap.c:17" if unbuilt else None,
                                    "plan": [{"id": i, "name": test, "kind": kind} for i, (test, kind) in enumerate(tests)],
                                    "values": [] if unbuilt else [{"test_id": 2, "cell": "u=dirty", "name": "read", "unit": "ns", "value": step + 4,
                                                                   "samples": [step + i for i in range(9)]}]})
+                if (cache, column) == ("vivt", 1): # of what fails elsewhere there is no record
+                    stale = {"type": "mismatch", "cell": "u=dirty", "class": "stale-memory", "offset": 16, "halfline_bitmap": "5" + "0" * 63}
+                    self.insert("evidence", run=run, attempt=2, test_id=1, cell="u=dirty", record=json.dumps(stale, separators=(",", ":")))
         return job
 
     def test_a_study(self):
@@ -482,6 +486,8 @@ class Comparing(Stored):
                        r"vivt +emulated +mapped +and 1 cell alike +F→F→P→P +0/1 +0/1 +1/1 +1/1 +1/1 +fixed\b",
                        r"vivt +emu-vivt +bench +u=dirty +1004 ns +~ .* \+29.9 % "):
             self.assertRegex(out, wanted)
+        self.assertEqual(re.findall(r"What failed of .*", out), ["What failed of b1 on vivt (emulated):"], "a heading with nothing below it")
+        self.assertIn("(emulated):\n  mapped on emu-vivt, u=dirty: 2 of 256 half-lines stale-memory, first at offset 16", out)
 
     def cohort(self, *argv, code=0):
         environment = dict(os.environ, COHORT_SERVER=f"http://127.0.0.1:{self.api.port}", COHORT_TOKEN=self.api.token)

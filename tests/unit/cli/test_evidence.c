@@ -55,12 +55,12 @@ static void the_map_shows_each_half_line(void **state)
 
 static void line(const json_t *result)
 {
-	assert_true(evidence_print_line(result));
+	assert_true(evidence_print_line(result, "What failed:"));
 }
 
 static void no_line(const json_t *result)
 {
-	assert_false(evidence_print_line(result));
+	assert_false(evidence_print_line(result, "What failed:"));
 }
 
 static void without_a_record_there_is_no_line(void **state)
@@ -79,7 +79,7 @@ static void one_line_names_the_place(void **state)
 	(void)state;
 	assert_string_equal(
 		out,
-		"  dio-read-anon on n810, u=dirty: 3 of 256 half-lines stale-memory, first at offset 16 (cohort results 7)\n");
+		"\nWhat failed:\n  dio-read-anon on n810, u=dirty: 3 of 256 half-lines stale-memory, first at offset 16 (cohort results 7)\n");
 }
 
 static void a_hostile_record_does_nothing(void **state)
