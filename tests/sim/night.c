@@ -140,6 +140,17 @@ static void job_started(struct night *n, int64_t job)
 	at(n, n->now + takes, NIGHT_JOB, job);
 }
 
+/* When cohortd is there again, and hears of what ended meanwhile. */
+static int64_t up_again(const struct night *n)
+{
+	int64_t up = INT64_MAX;
+
+	for (size_t i = 0; i < n->pending_count; i++)
+		if (n->pending[i].kind == NIGHT_UP && n->pending[i].at < up)
+			up = n->pending[i].at;
+	return up;
+}
+
 /* Several faults of one kind may lie over each other: the state is that of the last event; a cohortd that is up already
  * stays up. */
 static void happen(struct night *n, const struct night_event *e)
@@ -167,9 +178,8 @@ static void happen(struct night *n, const struct night_event *e)
 		night_board(n, e->value != 0);
 		break;
 	case NIGHT_JOB:
-		/* The farm hears of it when it is there. */
 		if (n->down)
-			at(n, n->now + MINUTE, NIGHT_JOB, e->value);
+			at(n, up_again(n) + SECOND, NIGHT_JOB, e->value);
 		else
 			night_job_end(n, e->value);
 		break;
@@ -205,8 +215,6 @@ static void work(struct night *n, int64_t *wake)
 	night_jobs_look(n, job_started);
 	if (outlook.due != INT64_MAX)
 		*wake = outlook.due - n->offset;
-	if (outlook.waiting && n->now + MINUTE < *wake)
-		*wake = n->now + MINUTE;
 	if (digest_step(n->store, &n->digest, night_clock(), &due, &made, &err) < 0 ||
 	    outbox_step(n->store, &n->hooks, &n->digest.source, night_clock(), &made, &err) < 0)
 		night_die(n, "the report: %s", err.text);
@@ -322,8 +330,10 @@ int main(int argc, char *argv[])
 	night_close(n);
 	(void)clock_gettime(CLOCK_MONOTONIC, &ended);
 	(void)printf("%zu steps, %zu restarts, %zu times the clock was set, %" PRId64
-	             " jobs, %zu mails and %zu posts taken, %.1f s\n",
+	             " jobs, %zu mails and %zu posts taken\n%" PRId64 " days, seed %" PRIu64
+	             ": %.1f s\n",
 	             n->steps, n->deaths, n->sets, n->last_job, n->mails_taken, n->posts_taken,
+	             days, n->seed,
 	             (double)(ended.tv_sec - began.tv_sec) +
 	                     (double)(ended.tv_nsec - began.tv_nsec) / 1e9);
 	return 0;

@@ -166,7 +166,7 @@ static void told_check(struct night *n, struct db *db)
 {
 	sqlite3_stmt *s =
 		db_query(db,
-	                 "SELECT r.job, r.digest IS NULL, s.report FROM schedule_run r JOIN"
+	                 "SELECT r.job, coalesce(r.digest, 0) = 0, s.report FROM schedule_run r JOIN"
 	                 " schedule s ON s.id = r.schedule JOIN job j ON j.id = r.job WHERE"
 	                 " j.state = 'done'",
 	                 "");

@@ -7,6 +7,7 @@
 #include "common/xalloc.h"
 #include "server/daemon/nightly/zone.h"
 #include "server/daemon/report/page.h"
+#include "server/daemon/store/lanes.h"
 #include "server/daemon/store/schedules.h"
 #include "server/daemon/suite.h"
 
@@ -173,6 +174,20 @@ struct ending {
 	bool results, ended;
 };
 
+static int runs_fold(struct db *db, int64_t job, struct err *err)
+{
+	sqlite3_stmt *s = db_query(db, "SELECT id FROM run WHERE job = ?1", "i", job);
+	int64_t runs[8];
+	size_t count = 0;
+
+	while (count < 8 && db_step(db, s, err) == 1)
+		runs[count++] = db_int(s, 0);
+	for (size_t i = 0; i < count; i++)
+		if (lane_fold(db, runs[i], false, err) < 0)
+			return -1;
+	return 0;
+}
+
 static int end_write(struct db *db, void *arg, struct err *err)
 {
 	struct ending *e = arg;
@@ -188,15 +203,17 @@ static int end_write(struct db *db, void *arg, struct err *err)
 	if (e->results &&
 	    db_exec(db, err, NULL,
 	            "INSERT INTO result (run, attempt, test_id, test, rep, test_kind, verdict, time)"
-	            " SELECT r.id, 1, t.id, t.name, 1, 'contract', CASE WHEN (r.id * 7 + t.id) % 5 = 0"
-	            " THEN 'fail' ELSE 'pass' END, ?2 FROM run r, (SELECT 1 AS id, 'one' AS name UNION"
-	            " SELECT 2, 'two') t WHERE r.job = ?1",
+	            " SELECT r.id, 1, json_extract(t.value, '$.id'), json_extract(t.value, '$.name'),"
+	            " json_extract(t.value, '$.rep'), 'contract', CASE WHEN (r.id * 7 + t.key) % 5 = 0"
+	            " THEN 'fail' ELSE 'pass' END, ?2 FROM run r, json_each(r.plan, '$.tests') t"
+	            " WHERE r.job = ?1",
 	            "ii", e->job, now) < 0)
 		return -1;
 	if (db_exec(db, err, NULL,
 	            "UPDATE run SET state = ?3, attempt = 1, board = 'b', arrived = CASE ?3 WHEN 'done'"
 	            " THEN planned ELSE 0 END, started = ?2, ended = ?2 WHERE job = ?1",
-	            "iis", e->job, now, e->results ? "done" : "failed") < 0)
+	            "iis", e->job, now, e->results ? "done" : "failed") < 0 ||
+	    runs_fold(db, e->job, err) < 0)
 		return -1;
 	return db_event(db, now, "job", e->job, 0, NULL,
 	                json_pack("{s:s, s:i, s:i}", "state", "done", "planned", 4, "arrived", 4),

@@ -75,10 +75,14 @@ static struct schedules_run outcome(int64_t instant, const char *word, const cha
 	                              .job = job};
 }
 
-/* Keep what became of an instant: a new row, or the one that is there. */
-static int keep(struct deciding *d, bool there, const struct schedules_run *run, struct err *err)
+/* Keep what became of an instant: a new row, or the one that is there. One that was skipped when a clock was ahead, and comes
+ * again now, is only decided again for the better: the reason that is there stays. */
+static int keep(struct deciding *d, enum schedules_there there, const struct schedules_run *run,
+                struct err *err)
 {
-	if (there)
+	if (there == SCHEDULES_SKIPPED && strcmp(run->outcome, "skipped") == 0)
+		return 0;
+	if (there != SCHEDULES_NONE)
 		return schedules_run_settle(d->db, &d->row, run, d->now, err);
 	return schedules_run_add(d->db, &d->row, run, d->now, NULL, err);
 }
@@ -93,7 +97,8 @@ static char *late_text(int64_t late)
 	                 minutes % 60);
 }
 
-static int instant_submit(struct deciding *d, int64_t instant, bool there, struct err *err)
+static int instant_submit(struct deciding *d, int64_t instant, enum schedules_there there,
+                          struct err *err)
 {
 	SCOPED_STR why = late_text(d->now - instant);
 	struct jx_errors errors = {0};
@@ -116,8 +121,8 @@ static int instant_submit(struct deciding *d, int64_t instant, bool there, struc
 	return rc;
 }
 
-static int instant_skip(struct deciding *d, int64_t instant, bool there, const char *why,
-                        struct err *err)
+static int instant_skip(struct deciding *d, int64_t instant, enum schedules_there there,
+                        const char *why, struct err *err)
 {
 	const struct schedules_run run = outcome(instant, "skipped", why, 0);
 
@@ -125,7 +130,8 @@ static int instant_skip(struct deciding *d, int64_t instant, bool there, const c
 }
 
 /* The one that waits gives its place to a newer one. */
-static int instant_wait(struct deciding *d, int64_t instant, bool there, struct err *err)
+static int instant_wait(struct deciding *d, int64_t instant, enum schedules_there there,
+                        struct err *err)
 {
 	SCOPED_STR why = xasprintf("waits for job %" PRId64, d->open);
 	const struct schedules_run run = outcome(instant, "waiting", why, 0);
@@ -136,24 +142,35 @@ static int instant_wait(struct deciding *d, int64_t instant, bool there, struct 
 	if (older == instant)
 		return 0;
 	if (older &&
-	    instant_skip(d, older, true,
+	    instant_skip(d, older, SCHEDULES_FINAL,
 	                 "the next instant came before the job that it waited for had ended",
 	                 err) < 0)
 		return -1;
 	return keep(d, there, &run, err);
 }
 
-static int open_cancel(struct deciding *d, struct err *err)
+static int open_cancel(struct deciding *d, int64_t newest, struct err *err)
 {
-	for (int64_t job = d->open; job != 0;)
+	for (int64_t job = newest; job != 0;)
 		if (store_job_cancel(d->db, job, d->now, err) < 0 ||
 		    schedules_job_open(d->db, d->id, job, &job, err) < 0)
 			return -1;
 	return 0;
 }
 
-static int verdict_do(struct deciding *d, enum nightly_verdict verdict, int64_t instant, bool there,
-                      struct err *err)
+/* A new job that is refused is no reason to give the old one up. */
+static int instant_replace(struct deciding *d, int64_t instant, enum schedules_there there,
+                           struct err *err)
+{
+	int64_t old = d->open;
+
+	if (instant_submit(d, instant, there, err) < 0)
+		return -1;
+	return d->open != old ? open_cancel(d, old, err) : 0;
+}
+
+static int verdict_do(struct deciding *d, enum nightly_verdict verdict, int64_t instant,
+                      enum schedules_there there, struct err *err)
 {
 	SCOPED_STR open = xasprintf("job %" PRId64 " of the instant before has not ended", d->open);
 	SCOPED_STR late = late_text(d->now - instant);
@@ -162,9 +179,7 @@ static int verdict_do(struct deciding *d, enum nightly_verdict verdict, int64_t 
 
 	switch (verdict) {
 	case NIGHTLY_CANCEL_AND_SUBMIT:
-		if (open_cancel(d, err) < 0)
-			return -1;
-		return instant_submit(d, instant, there, err);
+		return instant_replace(d, instant, there, err);
 	case NIGHTLY_SUBMIT:
 		return instant_submit(d, instant, there, err);
 	case NIGHTLY_WAIT:
@@ -232,16 +247,7 @@ static int waiting_look(struct deciding *d, struct err *err)
 	if (instant == 0)
 		return 0;
 	return verdict_do(d, nightly_waited(&d->row.plan, instant, d->now, d->open != 0), instant,
-	                  true, err);
-}
-
-/* An instant that was skipped when a clock was ahead, and comes again now, is only decided again for the better. */
-static bool stays(enum schedules_there there, enum nightly_verdict verdict)
-{
-	return there == SCHEDULES_FINAL ||
-	       (there == SCHEDULES_SKIPPED &&
-	        (verdict == NIGHTLY_SKIP_MISSED || verdict == NIGHTLY_SKIP_WINDOW ||
-	         verdict == NIGHTLY_SKIP_OPEN));
+	                  SCHEDULES_FINAL, err);
 }
 
 static int instants_look(struct deciding *d, struct err *err)
@@ -255,8 +261,7 @@ static int instants_look(struct deciding *d, struct err *err)
 	    passed_keep(d->db, &d->row, n.before, d->now,
 	                "missed: the farm was not there, or its clock was off", err) < 0)
 		return -1;
-	if (!stays(there, n.verdict) &&
-	    verdict_do(d, n.verdict, n.instant, there != SCHEDULES_NONE, err) < 0)
+	if (there != SCHEDULES_FINAL && verdict_do(d, n.verdict, n.instant, there, err) < 0)
 		return -1;
 	return schedules_seen_set(d->db, d->row.id, n.instant, err);
 }
@@ -280,53 +285,84 @@ static int decide(struct db *db, void *arg, struct err *err)
 
 /* ---- All of them ---- */
 
-/* Is there something to decide? Also says when the next look is due. */
-static int look(struct db *db, int64_t id, int64_t now, bool *act, struct nightly_outlook *outlook,
-                struct err *err)
+/* Does it wait, and no longer? The jobs are asked for only then: a look that finds nothing to do is cheap. */
+static int wait_over(struct db *db, const struct schedules_row *row, int64_t waiting, int64_t now,
+                     bool *over, struct err *err)
 {
-	struct schedules_row row;
-	int64_t open, waiting = 0, next;
-	int rc;
+	int64_t open = 0;
 
-	*act = false;
-	if (schedules_load(db, id, NULL, &row, err) < 0)
-		return err->kind == ERR_NOTFOUND ? 0 : -1;
-	rc = row.disabled ? 0 : schedules_job_open(db, id, INT64_MAX, &open, err);
-	if (rc == 0 && !row.disabled)
-		rc = schedules_run_waiting(db, id, &waiting, err);
-	if (rc == 0 && !row.disabled) {
-		*act = row.plan.seen > now ||
-		       nightly_decide(&row.plan, now, open != 0).verdict != NIGHTLY_NOTHING ||
-		       (waiting &&
-		        nightly_waited(&row.plan, waiting, now, open != 0) != NIGHTLY_WAIT);
-		outlook->waiting |= waiting != 0;
-		next = nightly_next(&row.plan, now);
-		if (waiting && row.plan.window && waiting + row.plan.window < next)
-			next = waiting + row.plan.window;
-		if (next < outlook->due)
-			outlook->due = next;
+	if (waiting && schedules_job_open(db, row->id, INT64_MAX, &open, err) < 0)
+		return -1;
+	*over = waiting && nightly_waited(&row->plan, waiting, now, open != 0) != NIGHTLY_WAIT;
+	return 0;
+}
+
+/* Is there something to decide? Also says when the next look is due. */
+static int look_row(struct db *db, const struct schedules_row *row, int64_t now, bool *act,
+                    struct nightly_outlook *outlook, struct err *err)
+{
+	int64_t waiting, next = nightly_next(&row->plan, now);
+	bool over;
+
+	if (schedules_run_waiting(db, row->id, &waiting, err) < 0 ||
+	    wait_over(db, row, waiting, now, &over, err) < 0)
+		return -1;
+	*act = over || row->plan.seen > now ||
+	       nightly_decide(&row->plan, now, false).verdict != NIGHTLY_NOTHING;
+	outlook->waiting |= waiting != 0;
+	if (waiting && row->plan.window && waiting + row->plan.window < next)
+		next = waiting + row->plan.window;
+	if (next < outlook->due)
+		outlook->due = next;
+	return 0;
+}
+
+/* Look at all ids; those with something to decide are added to act, if it is not NULL. One that cannot be read must not
+ * hold up the others. */
+static int look(struct db *db, const json_t *ids, int64_t now, json_t *act,
+                struct nightly_outlook *outlook, struct err *err)
+{
+	json_t *id;
+	size_t i;
+	int rc = 0;
+
+	json_array_foreach(ids, i, id)
+	{
+		struct schedules_row row;
+		struct err why = {0};
+		bool due = false;
+		int one = schedules_load(db, json_integer_value(id), NULL, &row, &why);
+
+		if (one == 0) {
+			one = row.disabled ? 0 : look_row(db, &row, now, &due, outlook, &why);
+			schedules_row_release(&row);
+		} else if (why.kind == ERR_NOTFOUND) {
+			continue;
+		}
+		if (one < 0)
+			rc = err_set(err, why.kind, "%s", why.text);
+		if (due && act)
+			(void)json_array_append(act, id);
 	}
-	schedules_row_release(&row);
 	return rc;
 }
 
-static int one(struct store *store, struct deciding *d, struct nightly_outlook *outlook,
-               struct err *err)
+static int act(struct store *store, const struct world_config *world, const json_t *ids,
+               int64_t now, struct nightly_outlook *outlook, struct err *err)
 {
-	struct db *db = store_read_begin(store);
-	bool act;
-	int rc = look(db, d->id, d->now, &act, outlook, err);
+	json_t *id;
+	size_t i;
+	int rc = 0;
 
-	store_read_end(store, db);
-	if (rc < 0 || !act)
-		return rc;
-	rc = store_write(store, decide, d, err);
-	if (rc == 0 && d->submitted)
-		outlook->submitted = true;
-	if (rc == 0) { /* an instant may wait now */
-		db = store_read_begin(store);
-		rc = look(db, d->id, d->now, &act, outlook, err);
-		store_read_end(store, db);
+	json_array_foreach(ids, i, id)
+	{
+		struct deciding d = {.world = world, .id = json_integer_value(id), .now = now};
+		struct err why = {0};
+
+		if (store_write(store, decide, &d, &why) < 0)
+			rc = err_set(err, why.kind, "%s", why.text);
+		else if (d.submitted)
+			outlook->submitted = true;
 	}
 	return rc;
 }
@@ -336,22 +372,20 @@ int nightly_step(struct store *store, const struct world_config *world, int64_t 
 {
 	struct db *db = store_read_begin(store);
 	SCOPED_JSON ids = schedules_ids(db, err);
-	json_t *id;
-	size_t i;
-	int rc = ids ? 0 : -1;
+	SCOPED_JSON due = json_array();
+	int rc;
 
-	store_read_end(store, db);
 	*outlook = (struct nightly_outlook){.due = INT64_MAX};
-	json_array_foreach(ids, i, id)
-	{
-		struct deciding d = {.world = world, .id = json_integer_value(id), .now = now_us};
-		struct err why = {0};
-
-		/* One that cannot be read must not hold up the others. */
-		if (one(store, &d, outlook, &why) == 0)
-			continue;
-		rc = err_set(err, why.kind, "%s", why.text);
-	}
+	rc = ids ? look(db, ids, now_us, due, outlook, err) : -1;
+	store_read_end(store, db);
+	if (json_array_size(due) == 0)
+		return rc;
+	if (act(store, world, due, now_us, outlook, err) < 0)
+		rc = -1;
+	db = store_read_begin(store); /* an instant may wait now */
+	if (look(db, due, now_us, NULL, outlook, err) < 0)
+		rc = -1;
+	store_read_end(store, db);
 	return rc;
 }
 

@@ -1,6 +1,7 @@
 #include "server/daemon/report/facts.h"
 
 #include "common/scoped.h"
+#include "common/timeus.h"
 #include "common/xalloc.h"
 #include "server/daemon/http/excerpt.h"
 #include "server/daemon/report/fields.h"
@@ -85,23 +86,24 @@ static json_t *compare_of(struct db *db, const struct facts_source *source, int6
 	return compare_document(db, &query, err);
 }
 
-static int before_load(struct db *db, const struct facts_source *source, int64_t before,
-                       json_t *facts, struct err *err)
+static int before_load(struct db *db, const struct facts_source *source,
+                       const struct schedules_job *scheduled, json_t *facts, struct err *err)
 {
-	SCOPED_JSON job = job_view(db, before, err);
-	SCOPED_JSON compare = job ? compare_of(db, source, before, err) : NULL;
+	SCOPED_JSON compare = compare_of(db, source, scheduled->before, err);
+	char created[32];
 
 	if (!compare)
 		return -1;
+	time_format(scheduled->before_created, created);
 	(void)json_object_set_new(facts, "since",
 	                          since_make(json_object_get(facts, "compare"), compare));
 	(void)json_object_set_new(facts, "before",
-	                          json_pack("{s:O, s:O}", "id", json_object_get(job, "id"),
-	                                    "created", json_object_get(job, "created")));
+	                          json_pack("{s:I, s:s}", "id", (json_int_t)scheduled->before,
+	                                    "created", created));
 	return 0;
 }
 
-json_t *facts_load(struct db *db, const struct facts_source *source, int64_t id, struct err *err)
+json_t *facts_summary(struct db *db, const struct facts_source *source, int64_t id, struct err *err)
 {
 	SCOPED_JSON facts = json_object();
 	SCOPED_JSON job = job_view(db, id, err);
@@ -115,9 +117,16 @@ json_t *facts_load(struct db *db, const struct facts_source *source, int64_t id,
 	(void)json_object_set(facts, "compare", compare);
 	if (scheduled.name)
 		(void)json_object_set_new(facts, "schedule", json_string(scheduled.name));
-	rc = scheduled.before ? before_load(db, source, scheduled.before, facts, err) : 0;
+	rc = scheduled.before ? before_load(db, source, &scheduled, facts, err) : 0;
 	free(scheduled.name);
-	if (rc < 0 || findings_load(db, source, facts, err) < 0)
+	return rc < 0 ? NULL : take_json(&facts);
+}
+
+json_t *facts_load(struct db *db, const struct facts_source *source, int64_t id, struct err *err)
+{
+	SCOPED_JSON facts = facts_summary(db, source, id, err);
+
+	if (!facts || findings_load(db, source, facts, err) < 0)
 		return NULL;
 	return take_json(&facts);
 }

@@ -16,3 +16,6 @@ struct facts_source {
 /* {"job","schedule","compare","before","since","findings","without"} of one job; findings are those with evidence, without
  * counts the rest. The caller owns it; NULL with *err (ERR_NOTFOUND). */
 json_t *facts_load(struct db *db, const struct facts_source *source, int64_t id, struct err *err);
+
+/* The same without findings and without, for which nobody has to read logs. */
+json_t *facts_summary(struct db *db, const struct facts_source *source, int64_t id, struct err *err);

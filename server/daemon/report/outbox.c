@@ -66,7 +66,7 @@ static int bodies_read(struct db *db, struct taking *t, const struct facts_sourc
 		return -1;
 	json_array_foreach(ended, i, one)
 	{
-		SCOPED_JSON facts = facts_load(db, source, field_int(one, "job"), err);
+		SCOPED_JSON facts = facts_summary(db, source, field_int(one, "job"), err);
 
 		/* A comparison that is too big to be made is no reason to say nothing for ever. */
 		if (!facts && err->kind != ERR_TOOBIG && err->kind != ERR_NOTFOUND)

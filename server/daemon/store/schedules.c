@@ -136,6 +136,14 @@ static int run_event(struct db *db, const struct schedules_row *schedule,
 	                err);
 }
 
+/* What the digest is to tell of a row: not yet, or never, when nobody asked for it. */
+static const int64_t *untold(const struct schedules_row *schedule)
+{
+	static const int64_t never = 0;
+
+	return schedule->report ? NULL : &never;
+}
+
 int schedules_run_add(struct db *db, const struct schedules_row *schedule,
                       const struct schedules_run *run, int64_t now_us, bool *made, struct err *err)
 {
@@ -144,10 +152,10 @@ int schedules_run_add(struct db *db, const struct schedules_row *schedule,
 
 	if (db_exec(db, err, &added,
 	            "INSERT INTO schedule_run (schedule, instant, first, count, outcome, why, job,"
-	            " decided) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+	            " decided, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
 	            " ON CONFLICT (schedule, instant) DO NOTHING",
-	            "iiiissIi", schedule->id, run->instant, run->first, (int64_t)run->count,
-	            run->outcome, run->why, job, now_us) < 0)
+	            "iiiissIiI", schedule->id, run->instant, run->first, (int64_t)run->count,
+	            run->outcome, run->why, job, now_us, untold(schedule)) < 0)
 		return -1;
 	if (made)
 		*made = added > 0;
@@ -204,9 +212,10 @@ int schedules_run_settle(struct db *db, const struct schedules_row *schedule,
 
 	if (db_exec(db, err, NULL,
 	            "UPDATE schedule_run SET outcome = ?3, why = ?4, job = ?5, decided = ?6,"
-	            " digest = NULL"
+	            " digest = ?7"
 	            " WHERE schedule = ?1 AND instant = ?2",
-	            "iissIi", schedule->id, run->instant, run->outcome, run->why, job, now_us) < 0)
+	            "iissIiI", schedule->id, run->instant, run->outcome, run->why, job, now_us,
+	            untold(schedule)) < 0)
 		return -1;
 	return run_event(db, schedule, run, now_us, err);
 }
@@ -247,9 +256,9 @@ int schedules_of_job(struct db *db, int64_t job, struct schedules_job *out, stru
 	/* Before: by what was submitted, not by the hands of a clock that may have been off. */
 	sqlite3_stmt *s = db_query(
 		db,
-		"SELECT s.name, coalesce((SELECT max(b.job) FROM schedule_run b WHERE b.schedule ="
-		" r.schedule AND b.job < r.job), 0) FROM schedule_run r JOIN schedule s ON"
-		" s.id = r.schedule WHERE r.job = ?1",
+		"SELECT s.name, b.id, b.created FROM schedule_run r JOIN schedule s ON s.id ="
+		" r.schedule LEFT JOIN job b ON b.id = (SELECT max(o.job) FROM schedule_run o WHERE"
+		" o.schedule = r.schedule AND o.job < r.job) WHERE r.job = ?1",
 		"i", job);
 	int rc = db_step(db, s, err);
 
@@ -258,6 +267,7 @@ int schedules_of_job(struct db *db, int64_t job, struct schedules_job *out, stru
 		return rc;
 	out->name = xstrdup(db_text(s, 0));
 	out->before = db_int(s, 1);
+	out->before_created = db_int(s, 2);
 	return 0;
 }
 

@@ -87,7 +87,7 @@ int schedules_job_open(struct db *db, int64_t schedule, int64_t before, int64_t 
 /* The schedule of a job, and the job of the instant before: 0, NULL where there is none. The caller frees *name. */
 struct schedules_job {
 	char *name; /* owned; NULL: no schedule made the job */
-	int64_t before;
+	int64_t before, before_created;
 };
 int schedules_of_job(struct db *db, int64_t job, struct schedules_job *out, struct err *err);
 

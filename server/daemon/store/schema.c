@@ -91,6 +91,13 @@ static const char *const migrations[] = {
 	" updated INTEGER NOT NULL) STRICT;"
 	"CREATE INDEX git_range_run ON git_range (run);"
 	"CREATE INDEX git_range_open ON git_range (id) WHERE state IN ('waiting', 'reading');",
+	/* What must not take longer with each year of nights. */
+	"CREATE INDEX run_makes ON run (build, id) WHERE purpose = 'build';"
+	"CREATE INDEX schedule_run_before ON schedule_run (schedule, job) WHERE job IS NOT NULL;"
+	"DROP INDEX schedule_run_digest;"
+	"CREATE INDEX schedule_run_digest ON schedule_run (digest);"
+	"UPDATE schedule_run SET digest = 0 WHERE digest IS NULL AND schedule IN"
+	" (SELECT id FROM schedule WHERE report = 0);",
 };
 
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))

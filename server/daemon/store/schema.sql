@@ -152,6 +152,7 @@ CREATE INDEX run_job ON run (job);
 CREATE INDEX run_state ON run (state); -- counts for /metrics, lists, and what is queued when cohortd starts
 CREATE INDEX run_board ON run (board) WHERE board IS NOT NULL;
 CREATE INDEX run_build ON run (build);
+CREATE INDEX run_makes ON run (build, id) WHERE purpose = 'build'; -- among all the runs of a base of every night
 CREATE INDEX run_unfolded ON run (job, id) WHERE folded = 0; -- what a comparison reads result by result
 CREATE INDEX run_job_open ON run (job) WHERE state IN ('queued', 'running');
 
@@ -265,12 +266,13 @@ CREATE TABLE schedule_run (
 	why TEXT NOT NULL,
 	job INTEGER REFERENCES job (id),
 	decided INTEGER NOT NULL,
-	digest INTEGER,                       -- the delivery that told of it; null: none yet
+	digest INTEGER,                       -- the delivery that told of it; 0: none will; null: none yet
 	UNIQUE (schedule, instant)
 ) STRICT;
 CREATE UNIQUE INDEX schedule_run_job ON schedule_run (job) WHERE job IS NOT NULL;
+CREATE INDEX schedule_run_before ON schedule_run (schedule, job) WHERE job IS NOT NULL;
 CREATE INDEX schedule_run_waiting ON schedule_run (schedule, instant) WHERE outcome = 'waiting';
-CREATE INDEX schedule_run_digest ON schedule_run (id) WHERE digest IS NULL;
+CREATE INDEX schedule_run_digest ON schedule_run (digest); -- not a partial one: for that, all jobs that ended would be read
 
 -- What goes out: a mail, or a POST to a webhook. The bytes are made once.
 CREATE TABLE delivery (
