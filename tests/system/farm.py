@@ -3,6 +3,7 @@
 Nothing here sleeps for a time: wait_for() looks until a deadline. Everything lives in one temporary directory and on
 loopback, and ends with the object that started it."""
 
+import concurrent.futures
 import http.client
 import json
 import os
@@ -10,8 +11,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+import unittest
 
 BUILD = os.path.abspath(os.environ.get("COHORT_BUILD", "build/dev"))
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -32,6 +35,34 @@ def wait_for(what, condition, deadline_s=DEADLINE_S):
         if time.monotonic() > until:
             raise AssertionError(f"{what}: not within {deadline_s} s")
         time.sleep(0.005)
+
+
+def main_together(at_once):
+    """unittest.main() for tests that mostly wait: each in a process of its own, so many at once. With names of tests in
+    the command line, those, one after the other."""
+    if any(not word.startswith("-") for word in sys.argv[1:]):
+        unittest.main()
+    names, program, waiting = [], os.path.abspath(sys.argv[0]), [unittest.defaultTestLoader.loadTestsFromName("__main__")]
+    for suite in waiting:
+        for part in suite:
+            if isinstance(part, unittest.TestSuite):
+                waiting.append(part)
+            else:
+                names.append(part.id().removeprefix("__main__."))
+
+    def run(name):
+        return name, subprocess.run([sys.executable, "-B", program, name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                    stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+
+    failed = []
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        for name, done in pool.map(run, names):
+            print(f"{name} ... {'ok' if done.returncode == 0 else 'FAILED'}", flush=True)
+            if done.returncode != 0:
+                failed.append(name)
+                print(done.stdout, flush=True)
+    print(f"{len(names)} tests, {len(failed)} failed {' '.join(failed)}")
+    sys.exit(1 if failed or not names else 0)
 
 
 def free_port():
@@ -191,6 +222,7 @@ class Farm:
         self.process = None
         self.api = None
         self.options = []
+        self.environment = {"COHORT_NO_KMSG": "1"}
         self.programs = (COHORTD, COHORT_BOARD)
 
     def add_board(self, document):
@@ -198,7 +230,7 @@ class Farm:
             json.dump(document, file)
 
     def start(self):
-        environment = dict(os.environ, COHORT_NO_KMSG="1")
+        environment = dict(os.environ, **self.environment)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [self.programs[0], "--listen", "127.0.0.1:0", "--state", self.state, "--boards", self.boards, "--suites", self.suites,

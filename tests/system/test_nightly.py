@@ -10,9 +10,11 @@ import os
 import shutil
 import socket
 import sqlite3
+import struct
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 
 import farm
@@ -37,6 +39,17 @@ class Case(unittest.TestCase):
         self.farm.open()
         self.api = self.farm.api
         return self.api
+
+    def zone(self, name, when):
+        """A time zone in which a minute begins at the time when, off by seconds: nobody has to wait for one that is full.
+        Before the daemon is opened, or at least a zone."""
+        directory, offset = os.path.join(self.farm.directory, "zones"), -when % 60
+        block = struct.pack(">4sc15x6l", b"TZif", b"2", 0, 0, 0, 0, 1, 4) + struct.pack(">lBB", offset, 0, 0) + b"SIM\0"
+        os.makedirs(directory, exist_ok=True)
+        with open(os.path.join(directory, name), "wb") as file:
+            file.write(block * 2 + f"\n<SIM>-0:00:{offset:02}\n".encode())
+        self.farm.environment["TZDIR"] = directory
+        return name
 
     def runs(self, name="night"):
         return self.api.get(f"/api/v1/schedules/{name}/runs")["items"]
@@ -95,14 +108,17 @@ class Schedules(Case):
         self.assertEqual((changed["disabled_reason"], len(changed["next"])), (None, 5))
 
     def test_the_clock_submits(self):
-        """The real clock: the next full minute, and it is there once. The same of two schedules for one board."""
+        """The real clock: the next minute, and it is there once. The same of two schedules for one board."""
+        self.zone("Any", 0)
         api = self.open()
+        when = int(time.time()) + 4
+        zone = self.zone("Soon", when)
         for name in ("one", "two"):
-            api.post("/api/v1/schedules", schedule(name, cron="* * * * *"))
+            api.post("/api/v1/schedules", schedule(name, cron="* * * * *", zone=zone))
         for name in ("one", "two"):
             run = farm.wait_for(f"{name} was submitted", lambda name=name: self.runs(name), 70)[-1]
             self.assertEqual((run["outcome"], run["count"]), ("submitted", 1))
-            self.assertEqual(run["instant"][17:], "00.000000Z")
+            self.assertEqual(run["instant"], time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(when)))
             self.assertTrue(self.farm.wait_job(run["job"])["complete"])
             self.assertEqual(api.call("DELETE", f"/api/v1/schedules/{name}")[0], 200)
 
@@ -355,9 +371,10 @@ class Mail(Out):
     def test_a_digest(self):
         """From the schedule to the mail, by the real clock: once, with evidence."""
         self.mail.start()
-        self.farm.options[-1] = "* * * * *"
+        zone = self.zone("Soon", int(time.time()) + 12)
+        self.farm.options[-1:] = ["* * * * *", "--mail-zone", zone]
         api = self.open()
-        api.post("/api/v1/schedules", schedule(report=True))
+        api.post("/api/v1/schedules", schedule(report=True, zone=zone))
         job = self.farm.wait_job(api.post("/api/v1/schedules/night/run", {})["job"])
         farm.wait_for("the mail", lambda: self.mail.messages, 70)
         message = email.message_from_bytes(self.mail.messages[0][2], policy=email.policy.default)
@@ -475,4 +492,4 @@ class Hooks(Out):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    farm.main_together(8)

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FILE_CAP       ((size_t)256 * 1024)
@@ -205,6 +206,14 @@ static struct kept {
 } * kept; /* only grows: there are some six hundred names */
 static pthread_mutex_t kept_mutex = PTHREAD_MUTEX_INITIALIZER;
 
+/* Where zones are: TZDIR is what the C library calls it, too. */
+static const char *zone_dir(void)
+{
+	const char *dir = getenv("TZDIR");
+
+	return dir && *dir == '/' ? dir : ZONE_DIR;
+}
+
 const struct zone *zone_named(const char *name, struct err *err)
 {
 	struct zone *zone = NULL;
@@ -215,7 +224,7 @@ const struct zone *zone_named(const char *name, struct err *err)
 		if (strcmp(k->name, name) == 0)
 			zone = k->zone;
 	if (!zone)
-		zone = zone_load(ZONE_DIR, name, err);
+		zone = zone_load(zone_dir(), name, err);
 	else
 		name = NULL; /* it is there already */
 	if (zone && name) {

@@ -16,7 +16,7 @@ struct zone; /* opaque; not changed after it was made: threads may share it */
 struct zone *zone_load(const char *dir, const char *name, struct err *err);
 void zone_free(struct zone *zone); /* zone may be NULL */
 
-/* The zone of that name below ZONE_DIR, read once and kept: an update of tzdata is seen by the next process. Shared, not the
+/* The zone of that name below the environment's TZDIR, or ZONE_DIR, read once and kept: an update of tzdata is seen by the next process. Shared, not the
  * caller's. NULL with *err as above. Any thread. */
 const struct zone *zone_named(const char *name, struct err *err);
 
