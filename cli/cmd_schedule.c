@@ -156,6 +156,25 @@ static int add(struct client *client, const char *file, struct err *err)
 	return print_schedule(schedule);
 }
 
+/* The file is one for add, or has only what changes and the name. */
+static int edit(struct client *client, const char *file, struct err *err)
+{
+	SCOPED_JSON doc = jx_load(file, (size_t)1024 * 1024, err);
+	SCOPED_JSON schedule = NULL;
+	SCOPED_STR path = NULL;
+
+	if (!doc)
+		return -1;
+	if (!json_is_string(json_object_get(doc, "name")))
+		return err_set(err, ERR_INVALID, "%s: /name says which schedule, and is not there",
+		               file);
+	path = path_of(field_text(doc, "name"), "");
+	(void)json_object_del(doc, "name");
+	if (client_call(client, "PATCH", path, doc, &schedule, err) < 0)
+		return -1;
+	return print_schedule(schedule);
+}
+
 static int set_disabled(struct client *client, const char *name, const char *reason,
                         struct err *err)
 {
@@ -199,6 +218,8 @@ int cmd_schedule(struct client *client, int argc, char **argv, struct err *err)
 		return runs(client, argv[2], json, err);
 	if (strcmp(verb, "add") == 0 && argc == 3)
 		return add(client, argv[2], err);
+	if (strcmp(verb, "edit") == 0 && argc == 3)
+		return edit(client, argv[2], err);
 	if (strcmp(verb, "disable") == 0 && argc == 4)
 		return set_disabled(client, argv[2], argv[3], err);
 	if (strcmp(verb, "enable") == 0 && argc == 3)

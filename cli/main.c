@@ -42,7 +42,7 @@ static const struct cmd commands[] = {
          "list [--state S] [--json]\nshow ID\nmake --flavour F [--tree T] [--commit C] [--series S --revision V [--patches N]]\nadd MANIFEST.json\nadd --name N [--release R] [--build-id HEX] [--kernel F] [--dtb F] [--initramfs F] [--modules F] [--cmdline C]\nfetch MANIFEST.json [--wait]",
          "the builds: kernels with their files", cmd_build},
 	{"schedule",
-         "list [--json]\nshow NAME [--json]\nruns NAME [--json]\nadd FILE.json\ndisable NAME REASON\nenable NAME\nrm NAME\nrun-now NAME",
+         "list [--json]\nshow NAME [--json]\nruns NAME [--json]\nadd FILE.json\nedit FILE.json\ndisable NAME REASON\nenable NAME\nrm NAME\nrun-now NAME",
          "what is submitted by the clock", cmd_schedule},
 	{"report", "JOB", "print what a job has to say, as it would be mailed", cmd_report},
 	{"series",

@@ -124,6 +124,8 @@ static void faults_of_a_day(struct night *n, int64_t noon)
 	if (night_chance(n, 100))
 		fault(n, NIGHT_HOOK, noon + between(n, 0, DAY), between(n, MINUTE, 26 * HOUR), 0,
 		      1);
+	if (night_chance(n, 50))
+		at(n, noon + between(n, 0, DAY), NIGHT_EDIT, between(n, 0, NIGHT_PLANS));
 	from = noon + between(n, 0, DAY);
 	if (night_chance(n, 50)) {
 		length = between(n, MINUTE, 10 * HOUR);
@@ -176,6 +178,11 @@ static void happen(struct night *n, const struct night_event *e)
 		break;
 	case NIGHT_BOARD:
 		night_board(n, e->value != 0);
+		break;
+	case NIGHT_EDIT:
+		/* Nobody can reach it, or knows what the time is. */
+		if (!n->down && !n->died && n->offset == 0)
+			night_edit(n, (int)e->value);
 		break;
 	case NIGHT_JOB:
 		if (n->down)
@@ -329,11 +336,11 @@ int main(int argc, char *argv[])
 	night_check(n);
 	night_close(n);
 	(void)clock_gettime(CLOCK_MONOTONIC, &ended);
-	(void)printf("%zu steps, %zu restarts, %zu times the clock was set, %" PRId64
+	(void)printf("%zu steps, %zu restarts, %zu times the clock was set, %zu edits, %" PRId64
 	             " jobs, %zu mails and %zu posts taken\n%" PRId64 " days, seed %" PRIu64
 	             ": %.1f s\n",
-	             n->steps, n->deaths, n->sets, n->last_job, n->mails_taken, n->posts_taken,
-	             days, n->seed,
+	             n->steps, n->deaths, n->sets, n->edits, n->last_job, n->mails_taken,
+	             n->posts_taken, days, n->seed,
 	             (double)(ended.tv_sec - began.tv_sec) +
 	                     (double)(ended.tv_nsec - began.tv_nsec) / 1e9);
 	return 0;

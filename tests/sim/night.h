@@ -20,6 +20,7 @@
 #define SPANS_MAX   4000
 #define PENDING_MAX 512
 #define NIGHT_PLANS 4
+#define EDITS_MAX   64
 
 /* What may happen at a time. */
 enum night_kind {
@@ -29,13 +30,14 @@ enum night_kind {
 	NIGHT_MAIL,
 	NIGHT_HOOK,
 	NIGHT_BOARD,
+	NIGHT_EDIT,
 	NIGHT_JOB
 };
 
 struct night_event {
 	int64_t at; /* true time */
 	enum night_kind kind;
-	int64_t value; /* clock: how far off; mail, hook: works; board: is there; job: its id */
+	int64_t value; /* clock: how far off; mail, hook: works; board: is there; job: its id; edit: of which plan */
 };
 
 struct night_job {
@@ -45,6 +47,12 @@ struct night_job {
 
 struct night_span {
 	int64_t from, to; /* true time, when something was wrong */
+};
+
+/* What a schedule was from then on. */
+struct night_epoch {
+	int64_t from;
+	struct nightly_plan plan;
 };
 
 struct night {
@@ -70,10 +78,12 @@ struct night {
 	size_t pending_count;
 	struct night_job jobs[JOBS_MAX]; /* by id */
 	int64_t last_job;
+	struct night_epoch epochs[NIGHT_PLANS][EDITS_MAX];
+	size_t epochs_count[NIGHT_PLANS];
 	struct night_span spans[SPANS_MAX];
 	size_t spans_count;
 	unsigned char accepted[OUT_MAX], doubted[OUT_MAX]; /* by delivery */
-	size_t steps, deaths, sets, mails_taken, posts_taken;
+	size_t steps, deaths, sets, edits, mails_taken, posts_taken;
 };
 
 struct night_schedule {
@@ -95,6 +105,7 @@ void night_open(struct night *n);
 void night_reopen(struct night *n);
 void night_close(struct night *n);
 void night_board(struct night *n, bool there);
+void night_edit(struct night *n, int plan); /* it is another schedule from now on */
 void night_jobs_look(struct night *n, void (*started)(struct night *n, int64_t job));
 void night_job_end(struct night *n, int64_t job);
 void night_carriers(struct night *n);

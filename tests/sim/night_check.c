@@ -109,27 +109,81 @@ static void instant_check(struct night *n, struct db *db, const struct schedules
 	if (!quiet(n, instant) || n->end - instant < DAY)
 		return;
 	/* A night on which nothing was wrong is no night to skip. */
-	if (c.submitted == 0 && !(c.open && job_was_open(n, db, row->id, instant)))
+	if (c.submitted == 0 && quiet(n, c.decided) &&
+	    !(c.open && job_was_open(n, db, row->id, instant)))
 		night_die(n, "%s: the instant %s was skipped on a good night", row->name, when);
 	if (c.submitted && !c.early && c.decided - instant > MINUTE &&
 	    !job_was_open(n, db, row->id, instant))
 		night_die(n, "%s: the instant %s was late on a good night", row->name, when);
 }
 
-static void instants_check(struct night *n, struct db *db, const char *name)
+/* Was it an instant of the schedule when its job was submitted? One that waits may be of the schedule as it was before. */
+static bool of_its_time(struct night *n, int plan, int64_t instant, int64_t start)
 {
+	size_t epoch = n->epochs_count[plan] - 1;
+
+	while (epoch > 0 && n->epochs[plan][epoch].from > start)
+		epoch--;
+	for (size_t back = 0; back < 2 && back <= epoch; back++)
+		if (nightly_next(&n->epochs[plan][epoch - back].plan, instant - SECOND) == instant)
+			return true;
+	return false;
+}
+
+static void invented_check(struct night *n, struct db *db, int plan, int64_t schedule)
+{
+	sqlite3_stmt *s = db_query(db,
+	                           "SELECT instant, job FROM schedule_run WHERE schedule = ?1 AND"
+	                           " job IS NOT NULL",
+	                           "i", schedule);
+	struct err err;
+
+	while (db_step(db, s, &err) == 1) {
+		char when[32];
+
+		time_format(db_int(s, 0), when);
+		if (!of_its_time(n, plan, db_int(s, 0), n->jobs[db_int(s, 1)].start))
+			night_die(n, "%s: the instant %s is invented", night_schedules[plan].name,
+			          when);
+	}
+}
+
+/* Rows of instants before the schedules were. While a clock is set back there are some that have come. */
+static void early_check(struct night *n, struct db *db)
+{
+	sqlite3_stmt *s =
+		db_query(db,
+	                 "SELECT count(*) FROM schedule_run WHERE first < ?1 AND decided >= ?1 AND"
+	                 " why LIKE 'missed:%'",
+	                 "i", n->begin);
+	struct err err;
+
+	if (db_step(db, s, &err) != 1 || db_int(s, 0) != 0)
+		night_die(n, "instants from before the schedules are called missed");
+}
+
+static void instants_check(struct night *n, struct db *db, int plan)
+{
+	const char *name = night_schedules[plan].name;
 	struct schedules_row row;
 	size_t count = 0;
 	struct err err;
 
 	if (schedules_load(db, 0, name, &row, &err) < 0)
 		night_die(n, "%s", err.text);
-	for (int64_t at = nightly_next(&row.plan, n->begin); at <= row.plan.seen && at <= n->now;
-	     at = nightly_next(&row.plan, at), count++)
-		instant_check(n, db, &row, at);
+	for (size_t i = 0; i < n->epochs_count[plan]; i++) {
+		const struct night_epoch *e = &n->epochs[plan][i];
+		int64_t until = i + 1 < n->epochs_count[plan] ? e[1].from : row.plan.seen;
+		int64_t at = nightly_next(&e->plan, e->from);
+
+		for (; at <= until && at <= n->now; at = nightly_next(&e->plan, at), count++)
+			instant_check(n, db, &row, at);
+	}
 	if (nightly_next(&row.plan, row.plan.seen) <= n->now)
 		night_die(n, "%s: not all is decided", name);
-	(void)printf("%-10s %zu instants\n", name, count);
+	invented_check(n, db, plan, row.id);
+	(void)printf("%-10s %zu instants, %zu times edited\n", name, count,
+	             n->epochs_count[plan] - 1);
 	schedules_row_release(&row);
 }
 
@@ -137,7 +191,8 @@ static void instants_check(struct night *n, struct db *db, const char *name)
 
 static void deliveries_check(struct night *n, struct db *db)
 {
-	sqlite3_stmt *s = db_query(db, "SELECT id, kind, state, tries, doubt, created FROM delivery", "");
+	sqlite3_stmt *s =
+		db_query(db, "SELECT id, kind, state, tries, doubt, created FROM delivery", "");
 	struct err err;
 
 	while (db_step(db, s, &err) == 1) {
@@ -166,12 +221,12 @@ static void deliveries_check(struct night *n, struct db *db)
 
 static void told_check(struct night *n, struct db *db)
 {
-	sqlite3_stmt *s =
-		db_query(db,
-	                 "SELECT r.job, coalesce(r.digest, 0) = 0, s.report FROM schedule_run r JOIN"
-	                 " schedule s ON s.id = r.schedule JOIN job j ON j.id = r.job WHERE"
-	                 " j.state = 'done'",
-	                 "");
+	sqlite3_stmt *s = db_query(
+		db,
+		"SELECT r.job, coalesce(r.digest, 0) = 0, s.report FROM schedule_run r JOIN"
+		" schedule s ON s.id = r.schedule JOIN job j ON j.id = r.job WHERE"
+		" j.state = 'done'",
+		"");
 	struct err err;
 
 	while (db_step(db, s, &err) == 1) {
@@ -191,7 +246,8 @@ void night_check(struct night *n)
 	struct db *db = store_read_begin(n->store);
 
 	for (int i = 0; i < NIGHT_PLANS; i++)
-		instants_check(n, db, night_schedules[i].name);
+		instants_check(n, db, i);
+	early_check(n, db);
 	(void)printf(
 		"%" PRId64 " submitted, %" PRId64 " skipped\n",
 		number(n, db, "SELECT count(*) FROM schedule_run WHERE outcome = 'submitted'"),

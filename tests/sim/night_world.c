@@ -5,10 +5,12 @@
 #include "common/fsio.h"
 #include "common/scoped.h"
 #include "common/xalloc.h"
+#include "server/daemon/nightly/step.h"
 #include "server/daemon/nightly/zone.h"
 #include "server/daemon/report/page.h"
 #include "server/daemon/store/lanes.h"
 #include "server/daemon/store/schedules.h"
+#include "server/daemon/store/world.h"
 #include "server/daemon/suite.h"
 
 #include <inttypes.h>
@@ -26,9 +28,42 @@ static void write_do(struct night *n, store_write_fn *fn, void *arg)
 
 /* ---- The beginning ---- */
 
+static json_t *job_document(void)
+{
+	return json_pack("{s:[s,s], s:{s:[s]}, s:s}", "builds", "base", "v1", "boards", "cache",
+	                 "vivt", "suite", "s");
+}
+
+static struct schedules_new schedule_of(const struct night_schedule *s, json_t *job)
+{
+	return (struct schedules_new){.name = s->name,
+	                              .cron = s->cron,
+	                              .zone = s->zone,
+	                              .job = job,
+	                              .window_s = s->window_s,
+	                              .overlap = s->overlap,
+	                              .catch_up = s->catch_up,
+	                              .report = s->report};
+}
+
+/* Keep for the check what the schedule is from now on. */
+static int epoch_note(struct night *n, struct db *db, int plan, struct err *err)
+{
+	struct schedules_row row;
+
+	if (n->epochs_count[plan] == EDITS_MAX)
+		night_die(n, "too many edits");
+	if (schedules_load(db, 0, night_schedules[plan].name, &row, err) < 0)
+		return -1;
+	n->epochs[plan][n->epochs_count[plan]++] =
+		(struct night_epoch){.from = n->now, .plan = row.plan};
+	schedules_row_release(&row);
+	return 0;
+}
+
 static int world_write(struct db *db, void *arg, struct err *err)
 {
-	const struct night *n = arg;
+	struct night *n = arg;
 
 	if (db_exec(db, err, NULL,
 	            "INSERT INTO build (name, arch, description, cmdline, created) VALUES"
@@ -36,22 +71,49 @@ static int world_write(struct db *db, void *arg, struct err *err)
 	            "") < 0)
 		return -1;
 	for (int i = 0; i < NIGHT_PLANS; i++) {
-		const struct night_schedule *s = &night_schedules[i];
-		SCOPED_JSON job = json_pack("{s:[s,s], s:{s:[s]}, s:s}", "builds", "base", "v1",
-		                            "boards", "cache", "vivt", "suite", "s");
-		const struct schedules_new fresh = {.name = s->name,
-		                                    .cron = s->cron,
-		                                    .zone = s->zone,
-		                                    .job = job,
-		                                    .window_s = s->window_s,
-		                                    .overlap = s->overlap,
-		                                    .catch_up = s->catch_up,
-		                                    .report = s->report};
+		SCOPED_JSON job = job_document();
+		const struct schedules_new fresh = schedule_of(&night_schedules[i], job);
 
-		if (schedules_create(db, &fresh, n->now, err) < 0)
+		if (schedules_create(db, &fresh, n->now, err) < 0 || epoch_note(n, db, i, err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+struct edit {
+	struct night *n;
+	int plan;
+	char cron[32];
+	const char *zone;
+};
+
+static int edit_write(struct db *db, void *arg, struct err *err)
+{
+	struct edit *e = arg;
+	struct night *n = e->n;
+	const struct world_config world = {.suites = n->suites};
+	SCOPED_JSON job = job_document();
+	struct schedules_new change = schedule_of(&night_schedules[e->plan], job);
+	int64_t id = e->plan + 1;
+
+	change.cron = e->cron;
+	change.zone = e->zone;
+	if (nightly_settle(db, &world, id, n->now, err) < 0 ||
+	    schedules_change(db, id, &change, n->now, err) < 0)
+		return -1;
+	return epoch_note(n, db, e->plan, err);
+}
+
+void night_edit(struct night *n, int plan)
+{
+	struct edit e = {.n = n, .plan = plan};
+
+	e.zone = night_schedules[night_random(n, NIGHT_PLANS)].zone;
+	(void)snprintf(e.cron, sizeof(e.cron),
+	               night_chance(n, 200) ? "%d,59 %d-23/3 * * sat,sun" : "%d %d * * *",
+	               (int)night_random(n, 59), (int)night_random(n, 22));
+	n->edits++;
+	write_do(n, edit_write, &e);
 }
 
 static struct suites *suites_make(struct night *n)

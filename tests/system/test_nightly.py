@@ -107,6 +107,68 @@ class Schedules(Case):
         changed = api.call("PATCH", "/api/v1/schedules/night", {"disabled": None})[1]
         self.assertEqual((changed["disabled_reason"], len(changed["next"])), (None, 5))
 
+    def test_change(self):
+        api = self.open()
+        made = api.post("/api/v1/schedules", schedule(window_s=3600, overlap="queue", report=True))
+        changes = {"cron": "15 4 * * mon", "zone": "UTC", "overlap": "cancel-old", "catch_up": "once", "window_s": None, "report": False}
+        changed = api.call("PATCH", "/api/v1/schedules/night", changes)
+        self.assertEqual(changed, (200, {**made, **changes, "next": changed[1]["next"]}))
+        for instant in changed[1]["next"]:
+            self.assertRegex(instant["local"], r"^\d{4}-\d\d-\d\d 04:15 \+0000$")
+        job = {**schedule()["job"], "tests": ["t-1"]}
+        both = api.call("PATCH", "/api/v1/schedules/night", {"job": job, "disabled": "holiday", "zone": None, "overlap": None})[1]
+        self.assertEqual((both["job"], both["disabled_reason"], both["next"], both["zone"], both["overlap"], both["cron"]),
+                         (job, "holiday", [], "UTC", "skip", "15 4 * * mon"))
+        self.assertEqual(self.runs(), [], "nothing of the past was due")
+        self.assertEqual(api.call("PATCH", "/api/v1/schedules/day", {"cron": "@daily"})[0], 404)
+
+    def test_change_complains_of_all_at_once(self):
+        api = self.open()
+        made = api.post("/api/v1/schedules", schedule())
+        wrong = {"cron": "61 * * * *", "zone": "Europe/Atlantis", "overlap": "maybe", "catch_up": "twice", "window_s": 5, "colour": "red",
+                 "name": "other", "disabled": "", "report": 1, "job": {**schedule()["job"], "builds": ["gone"], "priority": 1000}}
+        status, document = api.call("PATCH", "/api/v1/schedules/night", wrong)
+        self.assertEqual(status, 422)
+        self.assertEqual({e["pointer"] for e in document["errors"]}, {f"/{name}" for name in wrong if name != "job"} |
+                         {"/job/builds/0", "/job/priority"})
+        for body, pointer in (({}, ""), ({"cron": None}, "/cron"), ({"job": None}, "/job"), ({"name": "night"}, "/name"), ({"job": 1}, "/job")):
+            status, document = api.call("PATCH", "/api/v1/schedules/night", body)
+            self.assertEqual((status, [e["pointer"] for e in document["errors"]]), (422, [pointer]), body)
+        self.assertEqual(api.get("/api/v1/schedules/night"), made, "a change that is refused changes nothing")
+
+    def test_change_and_the_past(self):
+        """The daemon was down over instants, and the schedule is changed: the old ones are missed, the new has none of its own."""
+        api = self.open()
+        api.post("/api/v1/schedules", schedule(cron="0 * * * *", zone="UTC"))
+        api.call("PATCH", "/api/v1/schedules/night", {"disabled": "holiday"})
+        self.farm.stop()
+        db = sqlite3.connect(os.path.join(self.farm.state, "cohort.db"))
+        with db:
+            db.execute("UPDATE schedule SET seen = seen - 36000000000, since = 0")
+        db.close()
+        self.farm.start()
+        self.api = api = self.farm.api
+        api.call("PATCH", "/api/v1/schedules/night", {"cron": "*/7 * * * *", "disabled": None})
+        run, = self.runs()
+        self.assertEqual((run["outcome"], run["why"], run["instant"][14:19]), ("skipped", "disabled: holiday", "00:00"))
+        self.assertIn(run["count"], (10, 11))
+
+    def test_a_zone_that_went_away(self):
+        """The system has lost the zone: the schedule says so, and a change repairs it."""
+        api = self.open()
+        api.post("/api/v1/schedules", schedule())
+        self.farm.stop()
+        db = sqlite3.connect(os.path.join(self.farm.state, "cohort.db"))
+        with db:
+            db.execute("UPDATE schedule SET zone = 'Europe/Atlantis'")
+        db.close()
+        self.farm.start()
+        self.api = api = self.farm.api
+        self.assertIn("Atlantis", api.get("/api/v1/schedules/night")["disabled_reason"])
+        self.assertEqual(api.call("PATCH", "/api/v1/schedules/night", {"window_s": 60})[0], 422)
+        changed = api.call("PATCH", "/api/v1/schedules/night", {"zone": "Europe/Berlin"})[1]
+        self.assertEqual((changed["disabled_reason"], len(changed["next"])), (None, 5))
+
     def test_the_clock_submits(self):
         """The real clock: the next minute, and it is there once. The same of two schedules for one board."""
         self.zone("Any", 0)
@@ -141,6 +203,10 @@ class Schedules(Case):
         with open(path, "w", encoding="utf-8") as file:
             json.dump(schedule(), file)
         self.assertEqual(self.cohort("schedule", "add", path).count("02:30 +0"), 5)
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"name": "night", "cron": "45 3 * * *"}, file)
+        self.assertEqual(self.cohort("schedule", "edit", path).count("03:45 +0"), 5)
+        self.assertEqual(self.api.get("/api/v1/schedules/night")["zone"], "Europe/Berlin")
         job = self.cohort("schedule", "run-now", "night").split()[1]
         self.farm.wait_job(int(job))
         self.assertIn("by hand", self.cohort("schedule", "runs", "night"))

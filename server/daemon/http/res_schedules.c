@@ -127,29 +127,76 @@ static int schedule_runs_get(struct http_req *req, struct err *err)
 
 /* ---- Changing ---- */
 
-static int schedule_patch(struct http_req *req, struct err *err)
+/* The schedule with what body changes: a document as POST takes it. null is what a schedule has that does not say. */
+static json_t *changed_document(const json_t *view, json_t *body)
 {
-	json_t *disabled = NULL;
-	const struct jx_field fields[] = {{"disabled", JX_ANY, true, 0, 0, 0}};
-	const char *reason;
-	struct jx_errors errors = {0};
+	static const char *const members[] = {"name",     "cron",    "zone",     "job",
+	                                      "window_s", "overlap", "catch_up", "report"};
+	json_t *doc = json_object();
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		(void)json_object_set(doc, members[i], json_object_get(view, members[i]));
+	(void)json_object_update(doc, body);
+	(void)json_object_del(doc, "disabled");
+	return doc;
+}
+
+static void disabled_check(const json_t *disabled, struct jx_errors *errors)
+{
+	const char *reason = json_string_value(disabled);
+
+	if (disabled && !json_is_null(disabled) && (!reason || !*reason || strlen(reason) > 400))
+		jx_complain(errors, "/disabled", "must be a reason of 1 to 400 bytes, or null");
+}
+
+/* All complaints at once, as POST has them. A job that is not changed is not judged: its board may be away today. */
+static int change_check(struct http_req *req, json_t *doc, struct made *m, struct err *err)
+{
+	if (json_object_size(req->body) == 0)
+		jx_complain(&m->errors, "", "must be an object with something to change");
+	(void)schedules_read(doc, &m->schedule, &m->errors);
+	if (json_object_get(req->body, "name"))
+		jx_complain(&m->errors, "/name", "cannot be changed");
+	disabled_check(json_object_get(req->body, "disabled"), &m->errors);
+	return json_object_get(req->body, "job") ? job_check(req, m, err) : 0;
+}
+
+static int change(struct http_req *req, int64_t id, const struct schedules_new *schedule,
+                  struct err *err)
+{
+	const json_t *disabled = json_object_get(req->body, "disabled");
+	const struct world_config world = http_world(req);
 	struct schedules_row row;
 	int rc;
 
-	/* null is a word here: enable. */
-	if (json_is_null(json_object_get(req->body, "disabled")) &&
-	    json_object_size(req->body) == 1)
-		disabled = json_object_get(req->body, "disabled");
-	else
-		(void)jx_read(req->body, fields, 1, &disabled, "", &errors);
-	reason = json_string_value(disabled);
-	if (disabled && !json_is_null(disabled) && (!reason || !*reason || strlen(reason) > 400))
-		jx_complain(&errors, "/disabled", "must be a reason of 1 to 400 bytes, or null");
-	if (http_query_done(req, &errors) < 0 ||
-	    schedules_load(req->db, 0, req->param[0], &row, err) < 0)
+	if (json_object_size(req->body) > (disabled ? 1 : 0) &&
+	    (nightly_settle(req->db, &world, id, req->now_us, err) < 0 ||
+	     schedules_change(req->db, id, schedule, req->now_us, err) < 0))
 		return -1;
-	rc = nightly_disable(req->db, &row, reason, req->now_us, err);
+	if (!disabled)
+		return 0;
+	if (schedules_load(req->db, id, NULL, &row, err) < 0)
+		return -1;
+	rc = nightly_disable(req->db, &row, json_string_value(disabled), req->now_us, err);
 	schedules_row_release(&row);
+	return rc;
+}
+
+static int schedule_patch(struct http_req *req, struct err *err)
+{
+	SCOPED_JSON view = schedules_view(req->db, req->param[0], req->now_us, err);
+	SCOPED_JSON doc = view ? changed_document(view, req->body) : NULL;
+	struct made m = {0};
+	int rc;
+
+	if (!doc)
+		return -1;
+	rc = change_check(req, doc, &m, err);
+	if (rc == 0 && !jx_ok(&m.errors))
+		rc = http_problem_fields(req, 422, &m.errors);
+	if (rc == 0)
+		rc = change(req, json_integer_value(json_object_get(view, "id")), &m.schedule, err);
+	jx_errors_release(&m.errors);
 	return rc < 0 ? -1 : reply_schedule(req, 200, req->param[0], err);
 }
 
@@ -230,7 +277,7 @@ const struct http_route http_schedules_routes[] = {
 		.method = "PATCH",
 		.pattern = "/api/v1/schedules/{name}",
 		.operation = "changeSchedule",
-		.summary = "Disable with a reason, enable",
+		.summary = "Change what a schedule says; disable with a reason, enable",
 		.flags = HTTP_WRITE | HTTP_JSON | HTTP_KICK,
 		.handle = schedule_patch,
 	},

@@ -27,6 +27,17 @@ struct deciding {
 	int64_t open; /* its job that has not ended; 0: none */
 };
 
+/* Read a schedule as it is now. A clock that came back from behind its last change has seen what was before that; those are no
+ * instants of it. */
+static int load(struct db *db, int64_t id, int64_t now, struct schedules_row *row, struct err *err)
+{
+	if (schedules_load(db, id, NULL, row, err) < 0)
+		return -1;
+	if (row->since <= now && row->plan.seen < row->since)
+		row->plan.seen = row->since;
+	return 0;
+}
+
 /* ---- The job ---- */
 
 /* The document that is submitted: with a name, and a time to live that ends with the window. */
@@ -230,7 +241,7 @@ static int clock_back(struct deciding *d, struct err *err)
 
 	if (d->row.plan.seen <= d->now)
 		return 0;
-	if (schedules_runs_take_back(d->db, d->row.id, d->now, &first, err) < 0)
+	if (schedules_runs_take_back(d->db, &d->row, d->now, &first, err) < 0)
 		return -1;
 	if (first - 1 < seen)
 		seen = first - 1;
@@ -273,7 +284,7 @@ static int decide(struct db *db, void *arg, struct err *err)
 
 	d->db = db;
 	d->submitted = false;
-	if (schedules_load(db, d->id, NULL, &d->row, err) < 0)
+	if (load(db, d->id, d->now, &d->row, err) < 0)
 		return err->kind == ERR_NOTFOUND ? 0 : -1;
 	rc = schedules_job_open(db, d->id, INT64_MAX, &d->open, err);
 	if (rc == 0 && !d->row.disabled &&
@@ -331,7 +342,7 @@ static int look(struct db *db, const json_t *ids, int64_t now, json_t *act,
 		struct schedules_row row;
 		struct err why = {0};
 		bool due = false;
-		int one = schedules_load(db, json_integer_value(id), NULL, &row, &why);
+		int one = load(db, json_integer_value(id), now, &row, &why);
 
 		if (one == 0) {
 			one = row.disabled ? 0 : look_row(db, &row, now, &due, outlook, &why);
@@ -435,4 +446,22 @@ int nightly_disable(struct db *db, const struct schedules_row *row, const char *
 	else if (row->disabled)
 		rc = enable(db, row, now_us, err);
 	return rc < 0 ? -1 : schedules_disabled_set(db, row->id, reason, err);
+}
+
+int nightly_settle(struct db *db, const struct world_config *world, int64_t id, int64_t now_us,
+                   struct err *err)
+{
+	struct deciding d = {.world = world, .id = id, .now = now_us};
+	struct schedules_row row;
+	struct err lost = {0};
+	int rc;
+
+	if (load(db, id, now_us, &row, &lost) < 0) {
+		if (lost.kind == ERR_INVALID)
+			return 0;
+		return err_set(err, lost.kind, "%s", lost.text);
+	}
+	rc = row.disabled ? enable(db, &row, now_us, err) : decide(db, &d, err);
+	schedules_row_release(&row);
+	return rc;
 }

@@ -28,6 +28,11 @@ int nightly_run_now(struct db *db, const struct world_config *world,
                     const struct schedules_row *row, int64_t now_us, int64_t *job,
                     struct jx_errors *errors, struct err *err);
 
+/* The schedule is about to be changed (schedules_change()): what has come up to now is decided as it is. One whose zone this
+ * system has lost has nothing to decide. */
+int nightly_settle(struct db *db, const struct world_config *world, int64_t id, int64_t now_us,
+                   struct err *err);
+
 /* Disable with a reason, or enable with NULL: the instants that passed meanwhile get a row that says so. */
 int nightly_disable(struct db *db, const struct schedules_row *row, const char *reason,
                     int64_t now_us, struct err *err);

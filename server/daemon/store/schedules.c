@@ -21,7 +21,7 @@ int schedules_create(struct db *db, const struct schedules_new *s, int64_t now_u
 
 	if (db_exec(db, err, &made,
 	            "INSERT INTO schedule (name, cron, zone, job, window_s, overlap, catch_up, report,"
-	            " seen, created) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)"
+	            " seen, created, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?9)"
 	            " ON CONFLICT (name) DO NOTHING",
 	            "ssssissii", s->name, s->cron, s->zone, job, s->window_s, s->overlap,
 	            s->catch_up, (int64_t)s->report, now_us) < 0)
@@ -29,6 +29,24 @@ int schedules_create(struct db *db, const struct schedules_new *s, int64_t now_u
 	if (made)
 		return 0;
 	return err_set(err, ERR_CONFLICT, "there is a schedule %s already", s->name);
+}
+
+int schedules_change(struct db *db, int64_t id, const struct schedules_new *s, int64_t now_us,
+                     struct err *err)
+{
+	SCOPED_STR job = jx_text(s->job);
+
+	if (db_exec(db, err, NULL,
+	            "UPDATE schedule SET cron = ?2, zone = ?3, job = ?4, window_s = ?5, overlap = ?6,"
+	            " catch_up = ?7, report = ?8, seen = ?9, since = ?9 WHERE id = ?1",
+	            "isssissii", id, s->cron, s->zone, job, s->window_s, s->overlap, s->catch_up,
+	            (int64_t)s->report, now_us) < 0)
+		return -1;
+	if (s->report)
+		return 0;
+	return db_exec(db, err, NULL,
+	               "UPDATE schedule_run SET digest = 0 WHERE schedule = ?1 AND digest IS NULL",
+	               "i", id);
 }
 
 static int no_schedule(const char *name, struct err *err)
@@ -52,7 +70,7 @@ int schedules_remove(struct db *db, const char *name, struct err *err)
 
 #define SCHEDULE_SELECT                                                                            \
 	"SELECT id, name, cron, zone, job, window_s, overlap, catch_up, report, disabled, seen,"   \
-	" created FROM schedule "
+	" created, since FROM schedule "
 
 void schedules_row_release(struct schedules_row *row)
 {
@@ -71,6 +89,7 @@ static int row_read(sqlite3_stmt *s, struct schedules_row *row, struct err *err)
 	row->job = column_json(s, 4);
 	row->report = db_int(s, 8) != 0;
 	row->plan.seen = db_int(s, 10);
+	row->since = db_int(s, 12);
 	row->plan.window = db_int(s, 5) * SECOND_US;
 	row->plan.catch_up = strcmp(db_text(s, 7), "once") == 0;
 	(void)nightly_overlap_parse(db_text(s, 6), &row->plan.overlap);
@@ -181,7 +200,8 @@ int schedules_run_is(struct db *db, int64_t schedule, int64_t instant, enum sche
 {
 	sqlite3_stmt *s =
 		db_query(db,
-	                 "SELECT outcome = 'skipped' AND count = 1 FROM schedule_run WHERE"
+	                 "SELECT outcome = 'skipped' AND (count = 1 OR why LIKE 'missed:%') FROM"
+	                 " schedule_run WHERE"
 	                 " schedule = ?1 AND instant = ?2",
 	                 "ii", schedule, instant);
 	int rc = db_step(db, s, err);
@@ -212,7 +232,7 @@ int schedules_run_settle(struct db *db, const struct schedules_row *schedule,
 
 	if (db_exec(db, err, NULL,
 	            "UPDATE schedule_run SET outcome = ?3, why = ?4, job = ?5, decided = ?6,"
-	            " digest = ?7"
+	            " digest = ?7, first = instant, count = 1"
 	            " WHERE schedule = ?1 AND instant = ?2",
 	            "iissIiI", schedule->id, run->instant, run->outcome, run->why, job, now_us,
 	            untold(schedule)) < 0)
@@ -220,13 +240,14 @@ int schedules_run_settle(struct db *db, const struct schedules_row *schedule,
 	return run_event(db, schedule, run, now_us, err);
 }
 
-int schedules_runs_take_back(struct db *db, int64_t schedule, int64_t now_us, int64_t *first,
-                             struct err *err)
+int schedules_runs_take_back(struct db *db, const struct schedules_row *schedule, int64_t now_us,
+                             int64_t *first, struct err *err)
 {
+	int64_t after = now_us > schedule->since ? now_us : schedule->since;
 	sqlite3_stmt *s = db_query(db,
 	                           "SELECT coalesce(min(first), ?3) FROM schedule_run WHERE"
 	                           " schedule = ?1 AND instant > ?2 AND outcome = 'skipped'",
-	                           "iii", schedule, now_us, INT64_MAX);
+	                           "iii", schedule->id, after, INT64_MAX);
 
 	if (db_step(db, s, err) < 1)
 		return -1;
@@ -234,7 +255,7 @@ int schedules_runs_take_back(struct db *db, int64_t schedule, int64_t now_us, in
 	return db_exec(db, err, NULL,
 	               "DELETE FROM schedule_run WHERE schedule = ?1 AND instant > ?2 AND outcome ="
 	               " 'skipped' AND (count > 1 OR why LIKE 'missed:%')",
-	               "ii", schedule, now_us);
+	               "ii", schedule->id, after);
 }
 
 int schedules_job_open(struct db *db, int64_t schedule, int64_t before, int64_t *job,

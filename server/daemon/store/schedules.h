@@ -20,6 +20,11 @@ struct schedules_new {
 int schedules_create(struct db *db, const struct schedules_new *schedule, int64_t now_us,
                      struct err *err);
 
+/* Make an existing one what schedule says but for the name; instants count from now on, and what came before is the caller's
+ * business (nightly_settle()). Without report, what no digest has told of is not told any more. */
+int schedules_change(struct db *db, int64_t id, const struct schedules_new *schedule,
+                     int64_t now_us, struct err *err);
+
 /* Remove it with what became of its instants; its jobs stay. ERR_NOTFOUND. */
 int schedules_remove(struct db *db, const char *name, struct err *err);
 
@@ -31,6 +36,7 @@ struct schedules_row {
 	json_t *job;
 	const struct zone *zone;
 	struct nightly_plan plan;
+	int64_t since; /* it is as it is from here on */
 	bool report;
 };
 void schedules_row_release(struct schedules_row *row);
@@ -76,9 +82,10 @@ int schedules_run_settle(struct db *db, const struct schedules_row *schedule,
                          const struct schedules_run *run, int64_t now_us, struct err *err);
 
 /* The clock is behind instants that are decided: rows of missed ones behind now go, other skipped ones stay until their
- * instant comes again. *first is the first instant of them all, or INT64_MAX. */
-int schedules_runs_take_back(struct db *db, int64_t schedule, int64_t now_us, int64_t *first,
-                             struct err *err);
+ * instant comes again. What was before the schedule's last change stays as it is. *first is the first instant of them all, or
+ * INT64_MAX. */
+int schedules_runs_take_back(struct db *db, const struct schedules_row *schedule, int64_t now_us,
+                             int64_t *first, struct err *err);
 
 /* The newest job of the schedule, with an id below before, that has not ended; 0: none. */
 int schedules_job_open(struct db *db, int64_t schedule, int64_t before, int64_t *job,

@@ -97,7 +97,10 @@ static const char *const migrations[] = {
 	"DROP INDEX schedule_run_digest;"
 	"CREATE INDEX schedule_run_digest ON schedule_run (digest);"
 	"UPDATE schedule_run SET digest = 0 WHERE digest IS NULL AND schedule IN"
-	" (SELECT id FROM schedule WHERE report = 0);",
+	" (SELECT id FROM schedule WHERE report = 0);"
+	/* A schedule that can be changed. */
+	"ALTER TABLE schedule ADD COLUMN since INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE schedule SET since = created;",
 };
 
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))

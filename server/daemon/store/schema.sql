@@ -255,7 +255,8 @@ CREATE TABLE schedule (
 	report INTEGER NOT NULL,              -- 1: the digest tells about its jobs
 	disabled TEXT,                        -- not null: the reason
 	seen INTEGER NOT NULL,                -- all instants up to here are decided
-	created INTEGER NOT NULL
+	created INTEGER NOT NULL,
+	since INTEGER NOT NULL DEFAULT 0      -- made, or last changed: it has no instants before
 ) STRICT;
 CREATE TABLE schedule_run (
 	id INTEGER PRIMARY KEY,
