@@ -19,6 +19,7 @@ import unittest
 
 import farm
 import test_farm
+import test_study
 
 AIOSMTPD = shutil.which("aiosmtpd") or "/usr/bin/aiosmtpd"
 
@@ -220,6 +221,70 @@ class Schedules(Case):
         self.cohort("schedule", "rm", "night")
         self.assertEqual(self.cohort("schedule", "list").count("night"), 0)
         self.cohort("schedule", "dance", code=2)
+
+
+class Window(Case):
+    """What is queued later than the job knows its time window, too."""
+
+    def setUp(self):
+        super().setUp()
+        self.farm.board("b1", test_ms=200, values={"running": [1000, 300], "v2": [1000, 300]})
+
+    def change(self, *statement):
+        """While the daemon is down."""
+        self.farm.stop()
+        db = sqlite3.connect(os.path.join(self.farm.state, "cohort.db"))
+        with db:
+            rows = db.execute(*statement).fetchall()
+        db.close()
+        self.farm.start()
+        self.api = self.farm.api
+        return rows
+
+    def test_no_further_rounds(self):
+        """A study that would go on for 50 rounds: its window ends in the fourth or so."""
+        api = self.open()
+        api.post("/api/v1/builds", {"name": "v2", "arch": "x86-64"})
+        document = schedule(window_s=3600)
+        document["job"].update(builds=["running", "v2"], tests=["t-1"], rounds=2, until={"decided": True, "max_rounds": 50})
+        api.post("/api/v1/schedules", document)
+        job = api.post("/api/v1/schedules/night/run", {})["job"]
+        path = f"/api/v1/jobs/{job}"
+        farm.wait_for("a round that was added", lambda: api.get(path)["round"] > 2)
+        times = self.change("SELECT r.round, r.expires - j.window_ends, j.window_ends - s.instant FROM run r JOIN job j ON j.id = r.job"
+                            " JOIN schedule_run s ON s.job = j.id WHERE j.id = ?", (job,))
+        self.assertEqual({ends for _, _, ends in times}, {3600 * 10**6})
+        self.assertEqual({late for round, late, _ in times if round > 2}, {0}, "a later round has no time of its own")
+        self.assertLessEqual({late for _, late, _ in times}, {0} | set(range(-10**6, 10**6)))
+        farm.wait_for("one more", lambda: self.api.get(path)["round"] > max(round for round, _, _ in times))
+        before = self.change("UPDATE job SET window_ends = created RETURNING (SELECT max(round) FROM run)")[0][0]
+        ended = self.farm.wait_job(job)
+        self.assertEqual((ended["state"], ended["study"]["stopped"], ended["deciding"]), ("done", "its time window has ended", False))
+        self.assertEqual(ended["round"], before, "what was queued ran, and no round was added")
+
+
+class WindowOfKernels(test_study.Case):
+    """A kernel that is there only when the window has ended is not tested by day."""
+
+    def boards(self):
+        return [self.builder("bob"), self.board("viv", "vivt")]
+
+    def test_too_late(self):
+        self.flush_series()
+        self.assertEqual(self.api.call("PATCH", "/api/v1/boards/bob", {"disabled": "later"})[0], 200)
+        job = {key: value for key, value in self.study(boards={"cache": ["vivt"]}, revisions=["v1"]).items() if key != "name"}
+        self.api.post("/api/v1/schedules", schedule(job=job, window_s=3600))
+        job = self.api.post("/api/v1/schedules/night/run", {})["job"]
+        self.farm.stop()
+        db = sqlite3.connect(os.path.join(self.farm.state, "cohort.db"))
+        with db:
+            db.execute("UPDATE job SET window_ends = created")
+        db.close()
+        self.api = self.farm.start()
+        self.assertEqual(self.api.call("PATCH", "/api/v1/boards/bob", {"disabled": None})[0], 200)
+        ended = self.farm.wait_job(job)
+        self.assertEqual({b["state"] for b in ended["builds"]}, {"complete"})
+        self.assertEqual([(r["state"], r["fault"]["code"]) for r in ended["runs"]], [("failed", "no-board")] * 2)
 
 
 class Report(Case):

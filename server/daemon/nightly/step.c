@@ -70,7 +70,14 @@ static int submit(struct db *db, const struct world_config *world, const struct 
 	*job = 0;
 	if (job_latest(db, doc, errors, err) < 0)
 		return -1;
-	return jx_ok(errors) ? job_make(db, world, doc, now, job, errors, err) : 0;
+	if (!jx_ok(errors))
+		return 0;
+	if (job_make(db, world, doc, now, job, errors, err) < 0)
+		return -1;
+	/* The time to live is that of each run; what is queued later, rounds and runs that wait for kernels, must know too. */
+	if (*job == 0 || row->plan.window == 0)
+		return 0;
+	return store_job_window_set(db, *job, instant + row->plan.window, err);
 }
 
 /* ---- Outcomes ---- */

@@ -248,14 +248,17 @@ static int waiting_decide(struct db *db, int64_t run, int64_t now, struct err *e
 	struct run_change change = {.event = {.now = now}};
 	struct build_state state;
 	SCOPED_STR fault = NULL;
+	int64_t window;
 	bool applied;
 	int rc = db_step(db, s, err);
 
 	if (rc < 1)
 		return rc;
-	if (state_read(s, 0, &state, err) < 0)
+	if (state_read(s, 0, &state, err) < 0 || store_run_window(db, run, &window, err) < 0)
 		return -1;
 	change.event.expires = now + db_int(s, 3);
+	if (change.event.expires > window)
+		change.event.expires = window;
 	if (state.phase == BUILD_FAILED) {
 		change.event.kind = RUN_EV_UNBUILT;
 		fault = build_fault(db_text_or_null(s, 1));

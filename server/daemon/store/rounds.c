@@ -276,9 +276,11 @@ json_t *rounds_decide(struct db *db, int64_t job, const struct rounds_config *co
 
 struct making {
 	struct db *db;
-	int64_t job, now, ttl_us;
+	int64_t job, now;
+	int64_t expires;       /* until when a run that is made may stand in the queue */
 	int64_t runs, results; /* that the job has */
 	bool bound, stale;     /* the next one would be too many; a slot is not as it was */
+	bool over;             /* the time window of the job is: nothing more starts */
 	int64_t made;
 };
 
@@ -291,11 +293,16 @@ static int making_begin(struct making *m, struct err *err)
 	                 "WHERE job = ?1 AND purpose = 'test'",
 	                 "i", m->job);
 
-	if (db_step(m->db, s, err) < 1)
+	int64_t window;
+
+	if (db_step(m->db, s, err) < 1 || store_job_window(m->db, m->job, &window, err) < 0)
 		return -1;
 	m->runs = db_int(s, 0);
 	m->results = db_int(s, 1);
-	m->ttl_us = db_int(s, 2) * SECOND_US;
+	m->expires = m->now + db_int(s, 2) * SECOND_US;
+	if (m->expires > window)
+		m->expires = window;
+	m->over = m->now >= window;
 	return 0;
 }
 
@@ -335,7 +342,7 @@ static int run_repeat(struct making *m, int64_t run, int64_t round, const json_t
 	            "priority, state, max_attempts, expires, created, round) SELECT job, col, "
 	            "build, cache, kind, boards, ?2, ?3, priority, 'queued', max_attempts, ?4, ?5, "
 	            "?6 FROM run WHERE id = ?1",
-	            "isiiii", run, text, (int64_t)planned, m->now + m->ttl_us, m->now, round) < 0)
+	            "isiiii", run, text, (int64_t)planned, m->expires, m->now, round) < 0)
 		return -1;
 	m->runs++;
 	m->results += (int64_t)planned;
@@ -402,11 +409,13 @@ static int round_make(struct making *m, const json_t *round, struct err *err)
 /* No more rounds: the job may be done now. */
 static int deciding_end(struct making *m, struct err *err)
 {
-	if (m->bound &&
-	    db_exec(m->db, err, NULL,
-	            "UPDATE job SET study = json_set(study, '$.stopped', 'the bounds of a job are "
-	            "reached') WHERE id = ?1",
-	            "i", m->job) < 0)
+	const char *why = m->bound  ? "the bounds of a job are reached"
+	                  : m->over ? "its time window has ended"
+	                            : NULL;
+
+	if (why && db_exec(m->db, err, NULL,
+	                   "UPDATE job SET study = json_set(study, '$.stopped', ?2) WHERE id = ?1",
+	                   "is", m->job, why) < 0)
 		return -1;
 	if (db_exec(m->db, err, NULL, "UPDATE job SET deciding = 0 WHERE id = ?1", "i", m->job) < 0)
 		return -1;
@@ -428,9 +437,10 @@ int rounds_make(struct db *db, const json_t *decision, int64_t now, int64_t *mad
 		return 0;
 	if (making_begin(&m, err) < 0)
 		return -1;
+	m.over = m.over && json_array_size(json_object_get(decision, "rounds")) > 0;
 	json_array_foreach(json_object_get(decision, "rounds"), i, round)
 	{
-		if (round_make(&m, round, err) < 0)
+		if (!m.over && round_make(&m, round, err) < 0)
 			return -1;
 	}
 	*made = m.made;

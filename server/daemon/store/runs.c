@@ -308,6 +308,40 @@ int store_job_cancel(struct db *db, int64_t job, int64_t now, struct err *err)
 	return store_job_derive(db, job, now, err);
 }
 
+/* ---- Time windows ---- */
+
+int store_job_window_set(struct db *db, int64_t job, int64_t ends, struct err *err)
+{
+	return db_exec(db, err, NULL, "UPDATE job SET window_ends = $2 WHERE id = $1", "ii", job,
+	               ends);
+}
+
+static int window_read(struct db *db, sqlite3_stmt *stmt, int64_t *ends, struct err *err)
+{
+	if (db_step(db, stmt, err) < 1)
+		return -1;
+	*ends = db_int(stmt, 0);
+	return 0;
+}
+
+int store_job_window(struct db *db, int64_t job, int64_t *ends, struct err *err)
+{
+	return window_read(db,
+	                   db_query(db, "SELECT coalesce(window_ends, $2) FROM job WHERE id = $1",
+	                            "ii", job, INT64_MAX),
+	                   ends, err);
+}
+
+int store_run_window(struct db *db, int64_t run, int64_t *ends, struct err *err)
+{
+	return window_read(db,
+	                   db_query(db,
+	                            "SELECT coalesce(j.window_ends, $2) FROM run r JOIN job j ON"
+	                            " j.id = r.job WHERE r.id = $1",
+	                            "ii", run, INT64_MAX),
+	                   ends, err);
+}
+
 /* ---- Lists for the farm ---- */
 
 static int queued_give(struct db *db, sqlite3_stmt *stmt, store_queued_fn *fn, void *arg,

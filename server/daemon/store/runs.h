@@ -44,5 +44,10 @@ int store_runs_queued_behind(struct db *db, int64_t run, store_queued_fn *fn, vo
 typedef int store_run_fn(void *arg, int64_t run);
 int store_runs_cancelling(struct db *db, store_run_fn *fn, void *arg, struct err *err);
 
+/* The time window of a scheduled job, after which nothing of it starts; INT64_MAX: it has none. Of the job, or of a run's. */
+int store_job_window_set(struct db *db, int64_t job, int64_t ends, struct err *err);
+int store_job_window(struct db *db, int64_t job, int64_t *ends, struct err *err);
+int store_run_window(struct db *db, int64_t run, int64_t *ends, struct err *err);
+
 /* The run as the event `run` has it; also after other changes of its row (stage). */
 int store_run_event(struct db *db, int64_t run, int64_t now, struct err *err);

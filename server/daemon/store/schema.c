@@ -100,7 +100,8 @@ static const char *const migrations[] = {
 	" (SELECT id FROM schedule WHERE report = 0);"
 	/* A schedule that can be changed. */
 	"ALTER TABLE schedule ADD COLUMN since INTEGER NOT NULL DEFAULT 0;"
-	"UPDATE schedule SET since = created;",
+	"UPDATE schedule SET since = created;"
+	"ALTER TABLE job ADD COLUMN window_ends INTEGER;",
 };
 
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))

@@ -118,7 +118,8 @@ CREATE TABLE job (
 	columns TEXT NOT NULL DEFAULT '[]',   -- JSON: what each column is (docs/SERIES.md); []: base first, no roles
 	series INTEGER REFERENCES series (id), -- of a study
 	study TEXT,                           -- JSON: until when it adds rounds
-	deciding INTEGER NOT NULL DEFAULT 0   -- 1: another round may come, so it is not done
+	deciding INTEGER NOT NULL DEFAULT 0,  -- 1: another round may come, so it is not done
+	window_ends INTEGER                   -- not null: of a schedule; nothing of it starts from then on
 ) STRICT;
 CREATE INDEX job_state ON job (state, id);
 CREATE INDEX job_series ON job (series, id) WHERE series IS NOT NULL;
