@@ -103,10 +103,12 @@ def command_of(pid):
 
 
 class Sshd:
-    """An sshd of our own with fresh keys, whose account has no shell start-up of ours in the way."""
+    """An sshd of our own with fresh keys, whose account has no shell start-up of ours in the way. within: a command that
+    starts it, and so has a word in what the board is."""
 
-    def __init__(self, directory, sftp="internal-sftp"):
+    def __init__(self, directory, sftp="internal-sftp", within=()):
         self.directory = directory
+        self.within = within
         os.makedirs(directory, exist_ok=True)
         os.makedirs("/run/sshd", exist_ok=True)
         for name in ("host", "client"):
@@ -140,8 +142,8 @@ Subsystem sftp {sftp}
     def start(self):
         program = shutil.which("sshd") or "/usr/sbin/sshd"
         with open(self.path("log"), "ab") as log:
-            self.process = subprocess.Popen([program, "-D", "-e", "-f", self.path("config")], stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log)
+            self.process = subprocess.Popen([*self.within, program, "-D", "-e", "-f", self.path("config")],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_for("sshd's banner", self.answers)
 
     def answers(self):

@@ -1,9 +1,12 @@
 """KTAP from boards and to others: programs on a real board behind sshd print what kselftest's runner and KUnit print, and their
 results are results like any other; what the farm exports as KTAP comes back as the same results."""
 
+import glob
 import json
 import os
+import re
 import shutil
+import subprocess
 import tempfile
 import unittest
 
@@ -117,6 +120,92 @@ class Ktap(unittest.TestCase):
         self.assertEqual({t: (r["verdict"], r["reason"]) for t, r in own.items()},
                          {"mm": ("skip", "nodev"), "size": ("skip", "nodev")})
         self.assertIn("run_kselftest.sh", own["mm"]["detail"])
+
+
+class Kselftest(unittest.TestCase):
+    """The real thing: collections of kselftest that are built and installed from the kernel source of the set-up, in the
+    /opt/kselftest of a board that is behind an sshd in a mount namespace of its own."""
+
+    COLLECTIONS = "size splice mincore"
+
+    @classmethod
+    def setUpClass(cls):
+        cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        sources = glob.glob(os.path.join(cache, "cohort/source/linux-*/tools/testing/selftests"))
+        if not sources:
+            raise unittest.SkipTest("no kernel source in the cache: setup/kernel puts it there")
+        if subprocess.run(["unshare", "--mount", "true"], check=False, capture_output=True).returncode != 0:
+            raise unittest.SkipTest("no mount namespaces here")
+        cls.directory = tempfile.mkdtemp(prefix="cohort-kselftest-")
+        cls.addClassCleanup(shutil.rmtree, cls.directory, ignore_errors=True)
+        cls.installed = cls.install(sources[0])
+        # What is mounted in a namespace ends with it.
+        sshd = farm.Sshd(os.path.join(cls.directory, "sshd"), within=[
+            "unshare", "--mount", "sh", "-c",
+            'mount -t tmpfs none /opt && mkdir /opt/kselftest && mount --bind "$0" /opt/kselftest && exec "$@"', cls.installed])
+        cls.addClassCleanup(sshd.stop)
+        suites = os.path.join(cls.directory, "suites")
+        os.makedirs(suites)
+        with open(os.path.join(farm.BUILD, "suites/kselftest.json"), encoding="utf-8") as file:
+            suite = json.load(file)
+        size = next(test for test in suite["tests"] if test["name"] == "size")
+        suite["tests"].append({**size, "name": "mincore", "argv": [*size["argv"][:-1], "mincore"]})  # "More collections are more rows."
+        with open(os.path.join(suites, "kselftest.json"), "w", encoding="utf-8") as file:
+            json.dump(suite, file)
+        cls.farm = farm.Farm(cls.directory, suites=suites)
+        cls.farm.add_board(farm.board_document("b1", sshd, os.path.join(cls.directory, "board")))
+        cls.api = cls.farm.start()
+        cls.addClassCleanup(cls.farm.stop)
+        cls.api.post("/api/v1/builds", {"name": "running", "arch": "x86-64"})
+
+    @classmethod
+    def install(cls, source):
+        """Its own makefiles do it, into a directory of ours; of rsync they want no more than cp does."""
+        words = os.path.join(cls.directory, "bin")
+        installed, objects = os.path.join(cls.directory, "installed"), os.path.join(cls.directory, "objects")
+        for made in (words, objects):
+            os.makedirs(made)
+        with open(os.path.join(words, "rsync"), "w", encoding="ascii") as file:
+            file.write('#!/bin/sh\nshift 2\nexec cp -RL "$@"\n')
+        os.chmod(os.path.join(words, "rsync"), 0o755)
+        subprocess.run(["make", "-s", "-C", source, f"O={objects}", f"TARGETS={cls.COLLECTIONS}", f"INSTALL_PATH={installed}", "install"],
+                       env=dict(os.environ, PATH=f"{words}:{os.environ['PATH']}"), check=True, capture_output=True)
+        return installed
+
+    def printed(self, collection):
+        """{cell: verdict} of what its runner prints here, read in another way than the agent does: by its own lines."""
+        done = subprocess.run([os.path.join(self.installed, "run_kselftest.sh"), "-c", collection], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=60, check=False)
+        found, below = {}, []
+        for line in done.stdout.splitlines():
+            match = re.fullmatch(r"(# )?(not )?ok \d+(?: -)? ?(.*?) ?(?:# (SKIP|exit=\d+|TIMEOUT) ?(.*))?", line)
+            if not match:
+                continue
+            verdict = "skip" if match[4] == "SKIP" else "fail" if match[2] else "pass"
+            if match[1]:
+                below.append((match[3] or match[5], verdict))  # what is skipped may have no other name
+                continue
+            name = match[3].replace("selftests: ", "").replace(": ", ":")
+            found.update({f"{name}/{case}": v for case, v in below}, **{name: verdict})
+            below = []
+        return found
+
+    def test_collections(self):
+        job = self.api.post("/api/v1/jobs", {"builds": ["running"], "boards": {"names": ["b1"]}, "suite": "kselftest",
+                                             "tests": ["mm", *self.COLLECTIONS.split()]})
+        self.assertTrue(self.farm.wait_job(job["id"])["complete"])
+        results = self.api.all_results(f"job={job['id']}")
+        own = {r["test"]: r for r in results if r["cell"] is None}
+        self.assertEqual((own["mm"]["verdict"], own["mm"]["reason"]), ("skip", "nodev"))
+        self.assertIn("no collection mm", own["mm"]["detail"])
+        for collection in self.COLLECTIONS.split():
+            cells = {r["cell"]: r["verdict"] for r in results if r["test"] == collection and r["cell"] is not None}
+            self.assertEqual(cells, self.printed(collection))
+            self.assertTrue(all(cell.startswith(f"{collection}:") for cell in cells), cells)
+            worst = "fail" if "fail" in cells.values() else "pass" if "pass" in cells.values() else "skip"
+            self.assertEqual(own[collection]["verdict"], worst, cells)
+        self.assertEqual(own["size"]["verdict"], "pass", "it asks for nothing")
+        self.assertGreater(sum(r["test"] == "mincore" for r in results), 4)
 
 
 if __name__ == "__main__":
