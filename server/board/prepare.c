@@ -395,10 +395,11 @@ static bool changed_here(struct prepare *p)
 
 		if (p->sent[i] && sha256_file(f->path, now, NULL, &p->err) == 0 &&
 		    strcmp(now, f->sha256) != 0) {
-			(void)err_set(&p->err, ERR_IO,
-			              "%s: %s is another file than the one that cohortd read at its "
-			              "start: restart cohortd",
-			              f->name, f->path);
+			(void)err_set(
+				&p->err, ERR_IO,
+				"%s: %s is another file than the one that cohortd read at its "
+				"start: restart cohortd",
+				f->name, f->path);
 			return true;
 		}
 	}

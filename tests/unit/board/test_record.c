@@ -188,8 +188,11 @@ static void test_build_request(void **state)
 {
 	SCOPED_JSON doc = build_doc("file:recipe.json", "tree:linux", "build");
 	SCOPED_JSON trees = json_pack("{s:s}", "linux", "/srv/linux");
-	struct board_file board = {
-		.kind = BOARD_BUILDER, .root = "/root", .trees = trees, .make_jobs = 3, .bench_ms = 20};
+	struct board_file board = {.kind = BOARD_BUILDER,
+	                           .root = "/root",
+	                           .trees = trees,
+	                           .make_jobs = 3,
+	                           .bench_ms = 20};
 	struct request_leg leg = {.board = &board, .leg = 1, .skip = skip_none};
 	SCOPED_JSON out = NULL;
 	struct request r;
