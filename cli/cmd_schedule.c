@@ -204,6 +204,19 @@ static int run_now(struct client *client, const char *name, struct err *err)
 	return EXIT_OK;
 }
 
+static int enabled(struct client *client, const char *name, struct err *err)
+{
+	return set_disabled(client, name, NULL, err);
+}
+
+/* Verbs with one word behind them: a file or a name. */
+static const struct {
+	const char *verb;
+	int (*run)(struct client *client, const char *word, struct err *err);
+} with_word[] = {
+	{"add", add}, {"edit", edit}, {"enable", enabled}, {"rm", removed}, {"run-now", run_now},
+};
+
 int cmd_schedule(struct client *client, int argc, char **argv, struct err *err)
 {
 	const char *verb = argc > 1 ? argv[1] : "";
@@ -216,18 +229,11 @@ int cmd_schedule(struct client *client, int argc, char **argv, struct err *err)
 		return show(client, argv[2], json, err);
 	if (strcmp(verb, "runs") == 0 && words == 3)
 		return runs(client, argv[2], json, err);
-	if (strcmp(verb, "add") == 0 && argc == 3)
-		return add(client, argv[2], err);
-	if (strcmp(verb, "edit") == 0 && argc == 3)
-		return edit(client, argv[2], err);
 	if (strcmp(verb, "disable") == 0 && argc == 4)
 		return set_disabled(client, argv[2], argv[3], err);
-	if (strcmp(verb, "enable") == 0 && argc == 3)
-		return set_disabled(client, argv[2], NULL, err);
-	if (strcmp(verb, "rm") == 0 && argc == 3)
-		return removed(client, argv[2], err);
-	if (strcmp(verb, "run-now") == 0 && argc == 3)
-		return run_now(client, argv[2], err);
+	for (size_t i = 0; i < sizeof(with_word) / sizeof(with_word[0]) && argc == 3; i++)
+		if (strcmp(verb, with_word[i].verb) == 0)
+			return with_word[i].run(client, argv[2], err);
 	return EXIT_USAGE;
 }
 

@@ -97,9 +97,9 @@ static int before_load(struct db *db, const struct facts_source *source,
 	time_format(scheduled->before_created, created);
 	(void)json_object_set_new(facts, "since",
 	                          since_make(json_object_get(facts, "compare"), compare));
-	(void)json_object_set_new(facts, "before",
-	                          json_pack("{s:I, s:s}", "id", (json_int_t)scheduled->before,
-	                                    "created", created));
+	(void)json_object_set_new(
+		facts, "before",
+		json_pack("{s:I, s:s}", "id", (json_int_t)scheduled->before, "created", created));
 	return 0;
 }
 

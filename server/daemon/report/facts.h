@@ -18,4 +18,5 @@ struct facts_source {
 json_t *facts_load(struct db *db, const struct facts_source *source, int64_t id, struct err *err);
 
 /* The same without findings and without, for which nobody has to read logs. */
-json_t *facts_summary(struct db *db, const struct facts_source *source, int64_t id, struct err *err);
+json_t *facts_summary(struct db *db, const struct facts_source *source, int64_t id,
+                      struct err *err);
