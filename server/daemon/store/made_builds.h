@@ -33,7 +33,7 @@ struct made_run {
 	int64_t job, column, build, planned, priority, max_attempts, ttl_us;
 	const char *boards, *text;
 };
-int made_build_queue(struct db *db, const struct made_run *made, int64_t now, struct err *err);
+int made_build_queue(struct db *db, const struct made_run *r, int64_t now, struct err *err);
 
 /* Queue the run that makes it, for the job. */
 int made_build_run(struct db *db, const struct plan *plan, const struct plan_recipe *recipe,

@@ -265,7 +265,6 @@ static void test_refused(void **state)
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
 		struct jx_errors errors = {0};
 		SCOPED_JSON doc = NULL;
-		SCOPED_STR all = NULL;
 		struct err err;
 		size_t wanted = 0;
 
