@@ -17,6 +17,7 @@ import unittest
 import builder
 import farm
 import kcidb_v05_03
+import web
 
 SEED = int(os.environ.get("COHORT_SEED", str(int(time.time()))))
 FAKE = os.path.join(farm.TOP, "tests/system/fake_board.py")
@@ -558,6 +559,20 @@ class Ranges(Case):
         self.assertRegex(lines[2], r"^-:  -{7,} > 3:  [0-9a-f]{7,} mm: three$")
         status, own = self.api.call("GET", "/api/v1/series/flush/diff?from=2&to=1")
         self.assertIn("3: v2 < -: v1 mm: three", own.decode(), "the other way round no builder has made one")
+
+    def test_replies_are_as_described(self):
+        description = web.Description(self.api.get("/api/v1/openapi.json"))
+        self.two()
+        reply = self.ask(f"base..{self.branch}")
+        self.settle(reply)
+        named = self.api.post("/api/v1/recipes", {"tree": "linux", "commit": self.branch, "flavour": "v5"}, status=202)
+        self.settle(self.ask("base..nowhere"))
+        self.farm.wait_job(named["job"]["id"])
+        for status, method, path, document in [(202, "POST", "/api/v1/series", reply), (202, "POST", "/api/v1/recipes", named)] + [
+                (200, "GET", path, self.api.get(path)) for path in ("/api/v1/ranges", "/api/v1/ranges/1", "/api/v1/runs", f"/api/v1/runs/{reply['run']}",
+                                                                   "/api/v1/jobs", "/api/v1/jobs/1", f"/api/v1/jobs/{reply['job']}", "/api/v1/builds", "/api/v1/suites/git")]:
+            schema = description.operation(method, path)["responses"][str(status)]["content"]["application/json"]["schema"]
+            self.assertEqual(description.errors(document, schema), [], path)
 
     def test_open_one_is_the_same(self):
         self.two()

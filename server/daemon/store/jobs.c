@@ -269,7 +269,7 @@ json_t *job_view(struct db *db, int64_t id, struct err *err)
 	int rc = db_step(db, s, err);
 	SCOPED_JSON request = NULL;
 	SCOPED_JSON job = rc == 1 ? job_json(db, s, &request, err) : NULL;
-	json_t *runs;
+	json_t *runs, *selector;
 
 	if (rc == 0)
 		(void)err_set(err, ERR_NOTFOUND, "no such job: %" PRId64, id);
@@ -280,7 +280,8 @@ json_t *job_view(struct db *db, int64_t id, struct err *err)
 		return NULL;
 	(void)json_object_set_new(job, "runs", runs);
 	(void)json_object_set_new(job, "tests", job_tests(db, id, err));
-	(void)json_object_set(job, "selector", json_object_get(request, "boards"));
+	selector = json_object_get(request, "boards"); /* what is for builders has none */
+	(void)json_object_set(job, "selector", selector ? selector : json_null());
 	return take_json(&job);
 }
 
