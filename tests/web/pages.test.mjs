@@ -351,6 +351,7 @@ test("series: revisions, patches, builds that failed with their reason, and the 
 		assert.equal(await page.locator("#revision-rows tr").count(), 3);
 		assert.match(await page.locator("#build-rows").innerText(), /failed[\s\S]*apply: error: patch failed: arch\/arm\/mm\/flush\.c:17/);
 		assert.equal(await page.locator("#job-rows tr").count(), 1);
+		assert.equal(await page.locator("#diff .head").count(), 3);
 		await page.locator("#diff-from").selectOption({label: "v1"});
 		await page.locator("#diff", {hasText: "from v1 to v3"}).waitFor();
 	});

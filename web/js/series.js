@@ -80,12 +80,9 @@ function option(revision, selected) {
 }
 
 function lineClass(line) {
-	const match = /^\s*(?:\d+:\s+\S+\s+[=!<>]|[+\-@])/.exec(line);
-
-	if (!match)
-		return null;
-	const mark = match[0].trim()[0];
-	return mark === "+" ? "plus" : mark === "-" ? "minus" : mark === "@" ? "hunk" : "head";
+	if (/^\s*(?:\d+|-):\s+\S+\s+[=!<>]/.test(line))
+		return "head"; // "-:  ------- > 3:  …" is one, too, and nothing that was taken away
+	return {"+": "plus", "-": "minus", "@": "hunk"}[line.trim()[0]] ?? null;
 }
 
 async function loadDiff() {
