@@ -81,7 +81,7 @@ static bool refuses(const struct err *err)
 static int work_read(struct work *w, struct err *err)
 {
 	struct jx_errors errors = {0};
-	struct series_place at;
+	struct series_place at = {0};
 	int rc = series_text_open(&w->r->ctx, w->row.mails, &w->text, &errors, err);
 
 	if (rc == 0 &&
