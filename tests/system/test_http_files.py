@@ -107,7 +107,7 @@ class Uploads(unittest.TestCase):
         self.assertEqual(self.offset(digest), 0)
         for text in ("bytes 0-2/2", "bytes 2-0/5", "bytes x", "0-4/5", "bytes 0-3/5", "bytes 0-9/10"):
             self.assertEqual(self.put(digest, b"right", text)[0], 400, text)
-        self.assertEqual(self.put(digest, b"right", f"bytes 0-4/{513 << 20}")[0], 413)
+        self.assertEqual(self.put(digest, b"right", f"bytes 0-4/{641 << 20}")[0], 413)
         for name in ("x", digest.upper(), digest[:-1], digest + "0"):
             self.assertEqual(self.put(name, b"right")[0], 422)
         self.assertEqual(self.server.send("PUT", f"/api/v1/files/{digest}", b"right")[0], 401)
