@@ -17,7 +17,7 @@ from relay import Relay
 from test_board import AGENT, journal, of, read, wire_file
 
 SEED = test_board.SEED
-ROUNDS = int(os.environ.get("COHORT_BUILDER_ROUNDS", "8"))
+ROUNDS = int(os.environ.get("COHORT_BUILDER_ROUNDS", "4"))
 BIG = 24 << 20 # bytes of a kernel that takes long enough to be cut in the middle
 
 TWO = ("mm: two is more", {"mm.c": [("return 2", "return 22")]})
