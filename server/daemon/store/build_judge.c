@@ -8,6 +8,7 @@
 #include "common/utf8.h"
 #include "common/xalloc.h"
 #include "server/daemon/recipe/recipe.h"
+#include "server/daemon/store/runs.h"
 #include "server/daemon/store/store.h"
 
 #include <inttypes.h>
@@ -267,16 +268,12 @@ static int judge_done(struct db *db, int64_t run, int64_t build, const struct ru
 /* The words of the run's fault. */
 static int judge_fault(struct db *db, int64_t run, int64_t build, struct err *err)
 {
-	sqlite3_stmt *s = db_query(db, "SELECT fault FROM run WHERE id = ?1", "i", run);
-	SCOPED_JSON fault = NULL;
-	SCOPED_STR text = NULL;
+	SCOPED_STR stage = NULL;
+	SCOPED_STR words = NULL;
 
-	if (db_step(db, s, err) < 1)
+	if (store_run_fault(db, run, &stage, &words, err) < 0)
 		return -1;
-	fault = db_text_or_null(s, 0) ? json_loads(db_text(s, 0), 0, NULL) : NULL;
-	text = xasprintf("%s: %s", text_of(fault, "code") ? text_of(fault, "code") : "no fault",
-	                 text_of(fault, "detail") ? text_of(fault, "detail") : "");
-	return fail_farm(db, run, build, text_of(fault, "stage"), text, err);
+	return fail_farm(db, run, build, stage, words, err);
 }
 
 int build_judge(struct db *db, int64_t run, int64_t build, const struct run_state *state,

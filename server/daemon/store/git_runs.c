@@ -153,15 +153,12 @@ static int read_done(struct db *db, int64_t run, int64_t attempt, struct git_ans
 /* The words of the run's fault. */
 static int read_fault(struct db *db, int64_t run, struct git_answer *a, struct err *err)
 {
-	sqlite3_stmt *s = db_query(db, "SELECT fault FROM run WHERE id = ?1", "i", run);
-	SCOPED_JSON fault = NULL;
-	SCOPED_STR text = NULL;
+	SCOPED_STR stage = NULL;
+	SCOPED_STR words = NULL;
 
-	if (db_step(db, s, err) < 1)
+	if (store_run_fault(db, run, &stage, &words, err) < 0)
 		return -1;
-	fault = db_text_or_null(s, 0) ? json_loads(db_text(s, 0), 0, NULL) : NULL;
-	text = xasprintf("%s: %s", text_of(fault, "code"), text_of(fault, "detail"));
-	say_why(a, text_of(fault, "stage"), text, true);
+	say_why(a, stage ? stage : "", words, true);
 	return 0;
 }
 

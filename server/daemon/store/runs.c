@@ -404,3 +404,21 @@ int store_runs_cancelling(struct db *db, store_run_fn *fn, void *arg, struct err
 			break;
 	return rc < 0 ? -1 : 0;
 }
+
+int store_run_fault(struct db *db, int64_t run, char **stage, char **words, struct err *err)
+{
+	sqlite3_stmt *s = db_query(db, "SELECT fault FROM run WHERE id = ?1", "i", run);
+	SCOPED_JSON fault = NULL;
+	const char *code, *detail, *where;
+
+	*stage = *words = NULL;
+	if (db_step(db, s, err) < 1)
+		return -1;
+	fault = db_text_or_null(s, 0) ? json_loads(db_text(s, 0), 0, NULL) : NULL;
+	code = json_string_value(json_object_get(fault, "code"));
+	detail = json_string_value(json_object_get(fault, "detail"));
+	where = json_string_value(json_object_get(fault, "stage"));
+	*stage = where ? xstrdup(where) : NULL;
+	*words = xasprintf("%s: %s", code ? code : "no fault", detail ? detail : "");
+	return 0;
+}

@@ -49,5 +49,8 @@ int store_job_window_set(struct db *db, int64_t job, int64_t ends, struct err *e
 int store_job_window(struct db *db, int64_t job, int64_t *ends, struct err *err);
 int store_run_window(struct db *db, int64_t run, int64_t *ends, struct err *err);
 
+/* What a failed run's fault says: its stage (NULL: none), and "CODE: DETAIL". Both are the caller's. 0, or -1 with *err. */
+int store_run_fault(struct db *db, int64_t run, char **stage, char **words, struct err *err);
+
 /* The run as the event `run` has it; also after other changes of its row (stage). */
 int store_run_event(struct db *db, int64_t run, int64_t now, struct err *err);
