@@ -136,7 +136,7 @@ size_t tzrule_edges(const struct tzrule *rule, int64_t year, struct tzrule_edge 
 	begin.offset = rule->summer;
 	end.at = day_in(&rule->end, year) * DAY_S + rule->end.time - rule->summer;
 	end.offset = rule->standard;
-	out[0] = begin.at < end.at ? begin : end;
-	out[1] = begin.at < end.at ? end : begin;
+	out[0] = begin.at <= end.at ? begin : end;
+	out[1] = begin.at <= end.at ? end : begin;
 	return 2;
 }

@@ -27,5 +27,5 @@ struct tzrule_edge {
 #define TZRULE_YEARS 3
 #define TZRULE_EDGES (2 * TZRULE_YEARS)
 
-/* The changes of one year, in order of time: 2, or 0 for a rule without. */
+/* The changes of one year, in order of time, begin first where there is no summer between them: 2, or 0 for a rule without. */
 size_t tzrule_edges(const struct tzrule *rule, int64_t year, struct tzrule_edge out[2]);

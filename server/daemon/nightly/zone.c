@@ -238,15 +238,41 @@ const struct zone *zone_named(const char *name, struct err *err)
 
 /* ---- Looking ---- */
 
+/* The edges of the years around t, in order of time. Of two at one instant the later one counts: a summer may have no length,
+ * or may end when the next one begins ("XXX3EDT4,0/0,J365/23" is one for ever, RFC 8536 section 3.3.1). */
+static size_t edges_around(const struct tzrule *rule, int64_t t,
+                           struct tzrule_edge edges[TZRULE_EDGES])
+{
+	int64_t first = civil_date(floor_div(t, DAY_S)).year - 1;
+	size_t count = 0;
+
+	for (int64_t year = first; year < first + TZRULE_YEARS; year++) {
+		struct tzrule_edge of_year[2];
+		size_t more = tzrule_edges(rule, year, of_year);
+
+		for (size_t i = 0; i < more; i++) {
+			size_t at = count;
+
+			while (at > 0 && edges[at - 1].at > of_year[i].at)
+				at--;
+			if (at > 0 && edges[at - 1].at == of_year[i].at) {
+				edges[at - 1] = of_year[i];
+				continue;
+			}
+			memmove(edges + at + 1, edges + at, (count - at) * sizeof(*edges));
+			edges[at] = of_year[i];
+			count++;
+		}
+	}
+	return count;
+}
+
 /* Narrow span, which begins at the last edge of the table, to what the rule says around t. */
 static void span_by_rule(const struct zone *zone, int64_t t, struct zone_span *span)
 {
-	int64_t first = civil_date(floor_div(t, DAY_S)).year - 1;
 	struct tzrule_edge edges[TZRULE_EDGES];
-	size_t count = 0;
+	size_t count = edges_around(&zone->rule, t, edges);
 
-	for (int64_t year = first; year < first + TZRULE_YEARS; year++)
-		count += tzrule_edges(&zone->rule, year, edges + count);
 	for (size_t i = 0; i < count; i++) {
 		/* What the table knows, it knows better; an edge that changes nothing is none. */
 		if (edges[i].at <= span->from || edges[i].offset == span->offset)

@@ -167,13 +167,58 @@ static void test_broken(void **state)
 	assert_true(refused > 100);
 }
 
+static struct zone *by_rule(const char *rule)
+{
+	static const unsigned char head[44] = {'T', 'Z', 'i', 'f', '2', [39] = 1, [43] = 4};
+	static const unsigned char type[10] = {0, 0, 0, 0, 0, 0, 'U', 'T', 'C'};
+	char file[256];
+	size_t len = 0;
+
+	for (int block = 0; block < 2; block++) {
+		memcpy(file + len, head, sizeof(head));
+		memcpy(file + len + sizeof(head), type, sizeof(type));
+		len += sizeof(head) + sizeof(type);
+	}
+	len += (size_t)snprintf(file + len, sizeof(file) - len, "\n%s\n", rule);
+	return zone_parse(file, len, NULL);
+}
+
+/* Summer that ends as it begins is none; one that ends as the next begins is for ever, north and south. In no year and no
+ * month does that depend on where one looks from. */
+static void test_rules_that_meet(void **state)
+{
+	static const struct {
+		const char *rule;
+		int64_t offset;
+	} table[] = {
+		{"CET-1CEST,M5.5.0,M5.5.0/3", 3600},
+		{"XXX3EDT4,0/0,J365/23", -4 * 3600},
+		{"EST5EDT,0/0,J365/25", -4 * 3600},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		struct zone *zone = by_rule(table[i].rule);
+
+		assert_non_null(zone);
+		for (int64_t year = 2000; year < 2100; year++)
+			for (int month = 1; month <= 12; month++)
+				for (int day = 1; day <= 28; day += 9)
+					assert_int_equal(
+						zone_span_at(zone,
+					                     civil_days(year, month, day) * 86400)
+							.offset,
+						table[i].offset);
+		zone_free(zone);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_spans),
-		cmocka_unit_test(test_known),
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_spans),           cmocka_unit_test(test_known),
+		cmocka_unit_test(test_names),           cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_rules_that_meet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
