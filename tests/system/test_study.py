@@ -721,7 +721,7 @@ class Large(Case):
         for role, file in self.api.get(f"/api/v1/builds/{build['id']}")["files"].items():
             path = os.path.join(self.farm.state, "files", file["sha256"][:2], file["sha256"])
             self.assertEqual((os.path.getsize(path), file["size"]), (self.MIB[role] << 20,) * 2)
-        self.assertFalse(os.path.exists(os.path.join(os.path.dirname(journal), "files")))
+        farm.wait_for("the end of what came by SFTP", lambda: not os.path.exists(os.path.join(os.path.dirname(journal), "files")))
 
 
 class CommandLine(Case):
