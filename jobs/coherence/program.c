@@ -6,15 +6,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LOAD_ADDRESS 0x200000U
-#define PIECE_BYTES  (PROGRAM_PAGES * PAGE_BYTES / PROGRAM_PIECES)
-#define PIECE_WORDS  (PIECE_BYTES / 4U)
+#define LOAD_ADDRESS  0x200000U
+#define PIECE_BYTES   (PROGRAM_PAGES * PAGE_BYTES / PROGRAM_PIECES)
+#define PIECE_WORDS   (PIECE_BYTES / 4U)
+#define PROGRAM_CPU_S 10U
 
 int program_reopen(int fd, int flags)
 {
@@ -27,10 +29,10 @@ int program_reopen(int fd, int flags)
 /* Tell the parent why when there is nothing to run; the pipe closes by itself when there is. */
 static _Noreturn void child_exec(const char *path, char *const *argv, char *const *envp, int report)
 {
-	struct rlimit second = {.rlim_cur = 1, .rlim_max = 2};
+	struct rlimit limit = {.rlim_cur = PROGRAM_CPU_S, .rlim_max = PROGRAM_CPU_S + 1};
 	int error;
 
-	(void)setrlimit(RLIMIT_CPU, &second);
+	(void)setrlimit(RLIMIT_CPU, &limit);
 	(void)execve(path, argv, envp);
 	error = errno;
 	if (write(report, &error, sizeof(error)) != (ssize_t)sizeof(error))
@@ -51,6 +53,11 @@ static int finish(struct ctx *ctx, pid_t pid, int error, uint32_t *status)
 	/* Headers that are not those of a program any more are wrong bytes as well. */
 	if (error != 0 && error != ENOEXEC)
 		return ctx_cannot(ctx, "executing a test program");
+	errno = 0;
+	/* It may loop because its code is wrong, or be a program on a machine that stood still: its bytes were not seen. */
+	if (WIFSIGNALED(result) && WTERMSIG(result) == SIGXCPU)
+		return ctx_error(ctx, "a program met its limit of %u s of processor time",
+		                 PROGRAM_CPU_S);
 	*status = error == 0 && WIFEXITED(result) ? (uint32_t)WEXITSTATUS(result) : PROGRAM_CRASHED;
 	return 0;
 }

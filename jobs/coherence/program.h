@@ -10,8 +10,8 @@ int program_reopen(int fd, int flags);
 #define PROGRAM_CRASHED 0xffffffffU /* it died of a signal: what ran was not the program */
 
 /* Execute path in a child with these arguments and environment (each ends with NULL) and wait for its end; a program
- * that runs wild is killed after a second of processor time. *status is its exit status or PROGRAM_CRASHED.
- * Returns 0, or -1 after ctx_skip() (not allowed here) or ctx_error(). */
+ * that runs wild is killed after some seconds of processor time. *status is its exit status or PROGRAM_CRASHED.
+ * Returns 0, or -1 after ctx_skip() (not allowed here) or ctx_error() (it met that limit, or could not be run). */
 int program_run(struct ctx *ctx, const char *path, char *const *argv, char *const *envp,
                 uint32_t *status);
 
