@@ -1,17 +1,15 @@
 #include "knob.h"
 
 #include "ctx.h"
+#include "knobfile.h"
 #include "ledger.h"
 #include "sysfile.h"
 #include "zramdev.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define KSM "/sys/kernel/mm/ksm/"
@@ -28,13 +26,6 @@ static const char *const paths[KNOB_COUNT] = {
 	[KNOB_BPF_JIT] = "/proc/sys/net/core/bpf_jit_enable",
 	[KNOB_COMPACT_UNEVICTABLE] = "/proc/sys/vm/compact_unevictable_allowed",
 };
-
-/* Where the file with old values may be: the first that is writable. */
-static const char *const directories[] = {"/run", "/dev/shm", "/tmp"};
-
-#define DIRECTORIES (sizeof(directories) / sizeof(directories[0]))
-#define SUFFIX      ".knobs"
-#define LINE_ROOM   (LEDGER_NAME_MAX + LEDGER_VALUE_MAX + 2U)
 
 bool knob_exists(enum knob knob)
 {
@@ -65,29 +56,6 @@ static struct ledger_entry *find_entry(struct ledger *ledger, enum knob knob)
 	return NULL;
 }
 
-/* A board whose directories are all read-only can still be tested: then only a killed runner
- * leaves the setting changed. */
-void knob_remember(const struct ledger *ledger, const char *name, const char *value)
-{
-	char line[LINE_ROOM];
-	int length = snprintf(line, sizeof(line), "%s %s\n", name, value);
-
-	for (size_t i = 0; i < DIRECTORIES; i++) {
-		char path[96];
-		int fd;
-
-		(void)snprintf(path, sizeof(path), "%s/%s" SUFFIX, directories[i], ledger->label);
-		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (fd < 0)
-			continue;
-		if (write(fd, line, (size_t)length) == length) {
-			(void)close(fd);
-			return;
-		}
-		(void)close(fd);
-	}
-}
-
 static int note_old(struct ctx *ctx, enum knob knob)
 {
 	char old[128];
@@ -106,7 +74,7 @@ static int note_old(struct ctx *ctx, enum knob knob)
 	(void)snprintf(entry->name, sizeof(entry->name), "%s", paths[knob]);
 	memcpy(entry->value, old, strlen(old) + 1);
 	entry->kind = LEDGER_KNOB; /* last: a half-filled entry must not be restored */
-	knob_remember(ctx->ledger, entry->name, entry->value);
+	knobfile_note(ctx->ledger, entry->name, entry->value);
 	return 0;
 }
 
@@ -122,68 +90,13 @@ int knob_restore(const struct ledger_entry *entry)
 	return sysfile_write(entry->name, entry->value);
 }
 
-void knob_forget(const struct ledger *ledger)
+int knob_restore_noted(const char *name, const char *value)
 {
-	for (size_t i = 0; i < DIRECTORIES; i++) {
-		char path[96];
-
-		(void)snprintf(path, sizeof(path), "%s/%s" SUFFIX, directories[i], ledger->label);
-		(void)unlink(path);
-	}
-}
-
-static int restore_line(char *line)
-{
-	char *value = strchr(line, ' ');
-
-	if (value == NULL)
-		return -1;
-	*value++ = '\0';
-	value[strcspn(value, "\n")] = '\0';
-	if (strcmp(line, KNOB_ZRAM) == 0)
+	if (strcmp(name, KNOB_ZRAM) == 0)
 		return zram_remove_empty((unsigned int)strtoul(value, NULL, 10));
 	for (unsigned int knob = 0; knob < KNOB_COUNT; knob++) {
-		if (strcmp(line, paths[knob]) == 0)
+		if (strcmp(name, paths[knob]) == 0)
 			return sysfile_write(paths[knob], value);
 	}
 	return -1;
-}
-
-/* Others may write into /tmp, too: only a plain file of our own user is believed. */
-static unsigned int restore_file(int directory, const char *name)
-{
-	char line[LINE_ROOM];
-	unsigned int restored = 0;
-	struct stat status;
-	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-
-	if (file == NULL)
-		return 0;
-	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid()) {
-		while (fgets(line, sizeof(line), file) != NULL)
-			restored += restore_line(line) == 0 ? 1U : 0U;
-		(void)unlinkat(directory, name, 0);
-	}
-	(void)fclose(file);
-	return restored;
-}
-
-unsigned int knob_sweep(int (*is_orphan)(const char *name, void *context), void *context)
-{
-	unsigned int restored = 0;
-
-	for (size_t i = 0; i < DIRECTORIES; i++) {
-		DIR *directory = opendir(directories[i]);
-		const struct dirent *found;
-
-		while (directory != NULL && (found = readdir(directory)) != NULL) {
-			if (strstr(found->d_name, SUFFIX) != NULL &&
-			    is_orphan(found->d_name, context))
-				restored += restore_file(dirfd(directory), found->d_name);
-		}
-		if (directory != NULL)
-			(void)closedir(directory);
-	}
-	return restored;
 }

@@ -1,7 +1,7 @@
 /* knob.h - settings of the kernel that a test changes and that must be what they were afterwards.
  *
  * The old value is written into the ledger before the first change, and for the case that the
- * runner itself is killed into a file that ledger_sweep() finds. */
+ * runner itself is killed into a file that ledger_sweep() finds (knobfile.h). */
 #pragma once
 #include <stdbool.h>
 
@@ -31,15 +31,8 @@ int knob_set(struct ctx *ctx, enum knob knob, const char *value);
 #define KNOB_ZRAM                                                                                  \
 	"zram" /* as name: not a setting but the number of a zram device that may have no label yet */
 
-/* Write a line for the sweep into the file of this ledger, where there is room for one. */
-void knob_remember(const struct ledger *ledger, const char *name, const char *value);
-
 /* Put back what entry notes. Returns 0, or -1 when it could not. */
 int knob_restore(const struct ledger_entry *entry);
 
-/* Everything of this ledger is restored: its file may go. */
-void knob_forget(const struct ledger *ledger);
-
-/* Restore what runners that no longer live have left; is_orphan() knows them by the name of
- * their file. Returns how many settings were put back. */
-unsigned int knob_sweep(int (*is_orphan)(const char *name, void *context), void *context);
+/* The same for what a file says, which must be a knob that we know, or KNOB_ZRAM. */
+int knob_restore_noted(const char *name, const char *value);

@@ -3,6 +3,7 @@
 #include "borrowed.h"
 #include "dmdev.h"
 #include "knob.h"
+#include "knobfile.h"
 #include "loopback.h"
 #include "loopdev.h"
 #include "memcg.h"
@@ -74,7 +75,7 @@ unsigned int ledger_clean(struct ledger *ledger)
 		entry->kind = LEDGER_FREE;
 	}
 	if (failed == 0)
-		knob_forget(ledger);
+		knobfile_forget(ledger);
 	return failed;
 }
 
@@ -96,5 +97,5 @@ unsigned int ledger_sweep(void)
 	return dm_remove_matching(is_orphan, NULL) + loop_remove_matching(is_orphan, NULL) +
 	       zram_remove_matching(is_orphan, NULL) + memcg_remove_matching(is_orphan, NULL) +
 	       nullblk_remove_matching(is_orphan, NULL) + ubi_remove_matching(is_orphan, NULL) +
-	       borrowed_sweep(is_orphan, NULL) + knob_sweep(is_orphan, NULL);
+	       borrowed_sweep(is_orphan, NULL) + knobfile_sweep(is_orphan, NULL);
 }

@@ -80,15 +80,23 @@ static void mark(const char *what, const struct test *test)
 	(void)close(fd);
 }
 
+/* The end of the runner is ours, also when it came before we could ask for that. */
+static void die_with(pid_t owner)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != owner)
+		_exit(1);
+}
+
 static _Noreturn void test_main(struct runner *runner, const struct test *test,
-                                const struct run_options *options)
+                                const struct run_options *options, pid_t owner)
 {
 	static struct ctx ctx;
 	struct rlimit none = {0, 0};
 	uint32_t mixed = options->seed * 2654435761U;
 
 	(void)setpgid(0, 0);
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	die_with(owner);
 	(void)sigprocmask(SIG_UNBLOCK, &runner->signals, NULL);
 	(void)setrlimit(RLIMIT_CORE, &none);
 	ctx = (struct ctx){
@@ -211,15 +219,16 @@ const struct report *runner_run(struct runner *runner, const struct test *test,
 {
 	struct report *report = &runner->shared->report;
 	uint64_t start = machine_now_us();
+	pid_t owner = getpid();
 	pid_t pid;
 
 	report_init(report, test, options);
-	ledger_init(&runner->shared->ledger, getpid());
+	ledger_init(&runner->shared->ledger, owner);
 	if (!options->quiet_log)
 		mark("begin", test);
 	pid = fork();
 	if (pid == 0)
-		test_main(runner, test, options);
+		test_main(runner, test, options, owner);
 	if (pid < 0) {
 		report->stop = VERDICT_ERROR;
 		report->stop_reason = REASON_ERRNO;

@@ -2,6 +2,7 @@
 
 #include "ctx.h"
 #include "knob.h"
+#include "knobfile.h"
 #include "ledger.h"
 #include "node.h"
 #include "sysfile.h"
@@ -127,7 +128,7 @@ int zram_open(struct ctx *ctx, struct zram *zram, uint64_t bytes, const char *al
 	}
 	zram->number = entry->loop;
 	(void)snprintf(number, sizeof(number), "%u", zram->number);
-	knob_remember(ctx->ledger, KNOB_ZRAM, number);
+	knobfile_note(ctx->ledger, KNOB_ZRAM, number);
 	if (set_up(ctx, zram, algorithm) == 0)
 		return 0;
 	error = errno;

@@ -4,6 +4,7 @@ This machine's caches are coherent, so contract tests pass or skip here. What ne
 is skipped without it, and says so."""
 
 import collections
+import fcntl
 import functools
 import json
 import os
@@ -21,6 +22,7 @@ PLAIN = os.path.join(TOP, "build/agent-native/jobs/coherence/coherence")
 WORDS = {"noconfig", "nodev", "noperm", "nosys", "old-kernel", "no-memory", "not-applicable"}
 SEED = int(os.environ.get("COHORT_SEED", "0")) or random.randrange(1, 1 << 31)
 KILL_ROUNDS = 40
+KSM_SLEEP = "/sys/kernel/mm/ksm/sleep_millisecs"
 
 
 def coherence(*args, env=None, preexec=None, program=COHERENCE):
@@ -44,6 +46,16 @@ def listed():
 
 def names_of(wanted_set):
     return [name for name, test in listed().items() if test["set"] == wanted_set]
+
+
+def read_setting(path):
+    with open(path, encoding="ascii") as file:
+        return file.read().strip()
+
+
+def write_setting(path, value):
+    with open(path, "w", encoding="ascii") as file:
+        file.write(value)
 
 
 def loops_of(pids):
@@ -287,6 +299,29 @@ class Killed(unittest.TestCase):
                 process.communicate(timeout=60)
         self.assertEqual(coherence("cleanup").returncode, 0)
         wait_for("loop devices to go", lambda: loops_of(pids) == [], 20)
+
+    @unittest.skipUnless(os.geteuid() == 0 and os.access(KSM_SLEEP, os.W_OK), "needs root and KSM")
+    def test_sweep_waits_for_the_test_that_dies(self):
+        """A killed test may still be inside its write to a setting: what it had been comes back after that, not before."""
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        old = read_setting(KSM_SLEEP)
+        self.addCleanup(write_setting, KSM_SLEEP, old)
+        name = f"/run/cohort-coherence-{gone.pid}.knobs"
+        with open(name, "w", encoding="ascii") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            # of two values of one setting the older is what it was before all tests
+            file.write(f"{KSM_SLEEP} {old}\n{KSM_SLEEP} 77\n")
+            file.flush()
+            write_setting(KSM_SLEEP, "77")
+            sweep = subprocess.Popen([COHERENCE, "cleanup"], stdout=subprocess.DEVNULL)
+            with self.assertRaises(subprocess.TimeoutExpired):
+                sweep.wait(1)
+            self.assertEqual(read_setting(KSM_SLEEP), "77")
+            write_setting(KSM_SLEEP, "78")
+        self.assertEqual(sweep.wait(20), 0)
+        self.assertEqual(read_setting(KSM_SLEEP), old)
+        self.assertFalse(os.path.exists(name))
 
 
 if __name__ == "__main__":
