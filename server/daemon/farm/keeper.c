@@ -5,6 +5,7 @@
 #include "common/sha256.h"
 #include "common/xalloc.h"
 #include "server/daemon/filestore.h"
+#include "server/daemon/worker.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -32,11 +33,9 @@ struct keeper {
 	const char *state_dir;
 	void (*kick)(void *arg);
 	void *arg;
-	pthread_t thread;
+	struct worker worker;
 	pthread_mutex_t mutex;
-	pthread_cond_t wake;
-	struct keep *first, **last; /* the queue */
-	bool stop;
+	struct keep *first, **last; /* the queue, under the mutex */
 };
 
 static void keep_free(struct keep *keep)
@@ -62,15 +61,13 @@ static enum keep_state keep_all(const struct keeper *k, const struct keep *keep,
 	return KEEP_DONE;
 }
 
-/* The next that is asked for; NULL: it is time to end. */
+/* The next that is asked for, or NULL. */
 static struct keep *keep_take(struct keeper *k)
 {
 	struct keep *keep;
 
 	(void)pthread_mutex_lock(&k->mutex);
-	while (!k->first && !k->stop)
-		(void)pthread_cond_wait(&k->wake, &k->mutex);
-	keep = k->stop ? NULL : k->first;
+	keep = k->first;
 	if (keep) {
 		k->first = keep->next;
 		if (!k->first)
@@ -80,27 +77,35 @@ static struct keep *keep_take(struct keeper *k)
 	return keep;
 }
 
+static void keep_do(struct keeper *k, struct keep *keep)
+{
+	struct err err = {0};
+	enum keep_state state = keep_all(k, keep, &err);
+	bool dropped;
+
+	(void)pthread_mutex_lock(&k->mutex);
+	keep->state = state;
+	keep->err = err;
+	keep->started = false; /* from here on it is the asker's again */
+	dropped = keep->dropped;
+	(void)pthread_mutex_unlock(&k->mutex);
+	if (dropped)
+		keep_free(keep);
+	else
+		k->kick(k->arg);
+}
+
 static void *run(void *arg)
 {
 	struct keeper *k = arg;
-	struct keep *keep;
 
-	(void)pthread_setname_np(pthread_self(), "keeper");
-	while ((keep = keep_take(k))) {
-		struct err err = {0};
-		enum keep_state state = keep_all(k, keep, &err);
-		bool dropped;
+	while (!worker_is_ending(&k->worker)) {
+		struct keep *keep = keep_take(k);
 
-		(void)pthread_mutex_lock(&k->mutex);
-		keep->state = state;
-		keep->err = err;
-		keep->started = false; /* from here on it is the asker's again */
-		dropped = keep->dropped;
-		(void)pthread_mutex_unlock(&k->mutex);
-		if (dropped)
-			keep_free(keep);
+		if (keep)
+			keep_do(k, keep);
 		else
-			k->kick(k->arg);
+			(void)worker_wait(&k->worker, WORKER_NO_LIMIT);
 	}
 	return NULL;
 }
@@ -109,16 +114,13 @@ struct keeper *keeper_open(const char *state_dir, void (*kick)(void *arg), void 
                            struct err *err)
 {
 	struct keeper *k = xcalloc(1, sizeof(*k));
-	int rc;
 
 	*k = (struct keeper){.state_dir = state_dir, .kick = kick, .arg = arg, .last = &k->first};
 	(void)pthread_mutex_init(&k->mutex, NULL);
-	(void)pthread_cond_init(&k->wake, NULL);
-	rc = pthread_create(&k->thread, NULL, run, k);
-	if (rc == 0)
+	if (worker_start(&k->worker, "keeper", run, k, err) == 0)
 		return k;
+	(void)pthread_mutex_destroy(&k->mutex);
 	free(k);
-	(void)err_set(err, ERR_IO, "no thread for builders' files: %s", strerror(rc));
 	return NULL;
 }
 
@@ -126,18 +128,13 @@ void keeper_close(struct keeper *k)
 {
 	if (!k)
 		return;
-	(void)pthread_mutex_lock(&k->mutex);
-	k->stop = true;
-	(void)pthread_cond_signal(&k->wake);
-	(void)pthread_mutex_unlock(&k->mutex);
-	(void)pthread_join(k->thread, NULL);
+	worker_end(&k->worker);
 	while (k->first) {
 		struct keep *keep = k->first;
 
 		k->first = keep->next;
 		keep_free(keep);
 	}
-	(void)pthread_cond_destroy(&k->wake);
 	(void)pthread_mutex_destroy(&k->mutex);
 	free(k);
 }
@@ -171,8 +168,8 @@ void keep_start(struct keep *keep)
 	keep->next = NULL;
 	*k->last = keep;
 	k->last = &keep->next;
-	(void)pthread_cond_signal(&k->wake);
 	(void)pthread_mutex_unlock(&k->mutex);
+	worker_kick(&k->worker);
 }
 
 enum keep_state keep_look(struct keep *keep, struct err *err)

@@ -11,12 +11,11 @@
 #include "server/daemon/store/fetches.h"
 #include "server/daemon/store/files.h"
 #include "server/daemon/store/store.h"
+#include "server/daemon/worker.h"
 
 #include <curl/curl.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <string.h>
-#include <time.h>
 
 #define TRIES     8               /* in a row that bring no byte */
 #define PAUSE_US  INT64_C(500000) /* behind the first; doubled each time */
@@ -24,11 +23,7 @@
 
 struct fetcher {
 	struct fetch_config config;
-	pthread_t thread;
-	pthread_mutex_t mutex;
-	pthread_cond_t wake;
-	bool kicked;      /* under the mutex */
-	atomic_bool stop; /* set under it */
+	struct worker worker;
 };
 
 /* One build that is being fetched. */
@@ -41,36 +36,6 @@ struct work {
 	int64_t now_us;
 	const char *state, *detail; /* of the end */
 };
-
-/* ---- Waiting ---- */
-
-/* Until it is kicked (kick: that ends it), us are over (0: no end), or the fetcher ends. */
-static void pause_us(struct fetcher *f, int64_t us, bool kick)
-{
-	struct timespec at;
-	int rc = 0;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &at);
-	at.tv_sec += us / 1000000;
-	at.tv_nsec += us % 1000000 * 1000;
-	at.tv_sec += at.tv_nsec / 1000000000;
-	at.tv_nsec %= 1000000000;
-	(void)pthread_mutex_lock(&f->mutex);
-	while (rc == 0 && !atomic_load(&f->stop) && !(kick && f->kicked))
-		rc = us ? pthread_cond_timedwait(&f->wake, &f->mutex, &at)
-		        : pthread_cond_wait(&f->wake, &f->mutex);
-	if (kick)
-		f->kicked = false;
-	(void)pthread_mutex_unlock(&f->mutex);
-}
-
-void fetch_kick(struct fetcher *f)
-{
-	(void)pthread_mutex_lock(&f->mutex);
-	f->kicked = true;
-	(void)pthread_cond_broadcast(&f->wake);
-	(void)pthread_mutex_unlock(&f->mutex);
-}
 
 /* ---- Transactions ---- */
 
@@ -123,9 +88,10 @@ static int write_surely(struct work *w, store_write_fn *fn, struct err *err)
 		w->now_us = time_wall_us();
 		if (store_write(w->f->config.store, fn, w, err) == 0)
 			return 0;
-		if ((err->kind != ERR_IO && err->kind != ERR_NOSPACE) || atomic_load(&w->f->stop))
+		if ((err->kind != ERR_IO && err->kind != ERR_NOSPACE) ||
+		    worker_is_ending(&w->f->worker))
 			return -1;
-		pause_us(w->f, pause, false);
+		(void)worker_pause(&w->f->worker, pause);
 		pause = pause * 2 < PAUSE_MAX ? pause * 2 : PAUSE_MAX;
 	}
 }
@@ -161,7 +127,7 @@ static int file_fetch(struct work *w, const char *url, struct err *err)
 	                     .url = url,
 	                     .sha256 = w->sha256,
 	                     .max = w->f->config.file_max,
-	                     .stop = &w->f->stop,
+	                     .stop = &w->f->worker.ending,
 	                     .progress = on_progress,
 	                     .arg = w};
 	int64_t pause = PAUSE_US, size = 0;
@@ -177,10 +143,10 @@ static int file_fetch(struct work *w, const char *url, struct err *err)
 		try = got ? 0 : try + 1;
 		if (got)
 			pause = PAUSE_US;
-		if (end == TRANSFER_FAILED || try == TRIES || atomic_load(&w->f->stop))
+		if (end == TRANSFER_FAILED || try == TRIES || worker_is_ending(&w->f->worker))
 			return -1;
 		log_info("fetch %" PRId64 ", %s: %s; again", w->row.id, w->role, err->text);
-		pause_us(w->f, pause, false);
+		(void)worker_pause(&w->f->worker, pause);
 		pause = pause * 2 < PAUSE_MAX ? pause * 2 : PAUSE_MAX;
 	}
 	return 0;
@@ -208,11 +174,11 @@ static void work_run(struct work *w)
 	struct err err = {0};
 	int rc = files_fetch(w, &err);
 
-	if (atomic_load(&w->f->stop))
+	if (worker_is_ending(&w->f->worker))
 		return;
 	if (rc == 0)
 		rc = write_surely(w, build_write, &err);
-	if (rc == 0 || atomic_load(&w->f->stop))
+	if (rc == 0 || worker_is_ending(&w->f->worker))
 		return;
 	w->detail = err.text;
 	log_note("fetch %" PRId64 " of build %s failed: %s", w->row.id, w->row.name, err.text);
@@ -237,11 +203,11 @@ static void *run(void *arg)
 {
 	struct fetcher *f = arg;
 
-	while (!atomic_load(&f->stop)) {
+	while (!worker_is_ending(&f->worker)) {
 		struct work w = {.f = f};
 
 		if (!next_take(f, &w.row)) {
-			pause_us(f, 0, true);
+			(void)worker_wait(&f->worker, WORKER_NO_LIMIT);
 			continue;
 		}
 		work_run(&w);
@@ -253,22 +219,19 @@ static void *run(void *arg)
 struct fetcher *fetch_open(const struct fetch_config *config, struct err *err)
 {
 	struct fetcher *f = xcalloc(1, sizeof(*f));
-	pthread_condattr_t attr;
-	int rc;
 
 	f->config = *config;
 	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_mutex_init(&f->mutex, NULL);
-	(void)pthread_cond_init(&f->wake, &attr);
-	(void)pthread_condattr_destroy(&attr);
-	rc = pthread_create(&f->thread, NULL, run, f);
-	if (rc == 0)
+	if (worker_start(&f->worker, "fetches", run, f, err) == 0)
 		return f;
+	curl_global_cleanup();
 	free(f);
-	(void)err_set(err, ERR_IO, "no thread for fetching: %s", strerror(rc));
 	return NULL;
+}
+
+void fetch_kick(struct fetcher *f)
+{
+	worker_kick(&f->worker);
 }
 
 const struct fetch_where *fetch_where(const struct fetcher *f)
@@ -280,13 +243,7 @@ void fetch_close(struct fetcher *f)
 {
 	if (!f)
 		return;
-	(void)pthread_mutex_lock(&f->mutex);
-	atomic_store(&f->stop, true);
-	(void)pthread_cond_broadcast(&f->wake);
-	(void)pthread_mutex_unlock(&f->mutex);
-	(void)pthread_join(f->thread, NULL);
-	(void)pthread_cond_destroy(&f->wake);
-	(void)pthread_mutex_destroy(&f->mutex);
+	worker_end(&f->worker);
 	curl_global_cleanup();
 	free(f);
 }

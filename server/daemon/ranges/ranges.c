@@ -12,21 +12,17 @@
 #include "server/daemon/store/ranges.h"
 #include "server/daemon/store/series.h"
 #include "server/daemon/store/store.h"
+#include "server/daemon/worker.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <string.h>
-#include <time.h>
 
-#define AGAIN_S    1    /* after the store or the disk failed */
-#define DETAIL_MAX 4000 /* bytes of why a range is no revision */
+#define AGAIN_US   INT64_C(1000000) /* after the store or the disk failed */
+#define DETAIL_MAX 4000             /* bytes of why a range is no revision */
 
 struct ranges {
 	struct http_context ctx; /* store and state_dir */
-	pthread_t thread;
-	pthread_mutex_t mutex;
-	pthread_cond_t wake;
-	bool kicked, stop; /* under the mutex */
+	struct worker worker;
 };
 
 /* One range that is being read. */
@@ -139,25 +135,6 @@ static bool work_run(struct work *w)
 
 /* ---- The thread ---- */
 
-/* Until it is kicked or ends, or after a failure for a moment. False: it ends. */
-static bool pause_for(struct ranges *r, bool failed)
-{
-	struct timespec until;
-	bool stop;
-	int rc = 0;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += AGAIN_S;
-	(void)pthread_mutex_lock(&r->mutex);
-	while (rc == 0 && !r->stop && (failed || !r->kicked))
-		rc = failed ? pthread_cond_timedwait(&r->wake, &r->mutex, &until)
-		            : pthread_cond_wait(&r->wake, &r->mutex);
-	r->kicked = false;
-	stop = r->stop;
-	(void)pthread_mutex_unlock(&r->mutex);
-	return !stop;
-}
-
 /* Read one that is there. 1: one was, 0: none, -1: it is to be tried again. */
 static int read_one(struct ranges *r)
 {
@@ -178,19 +155,14 @@ static int read_one(struct ranges *r)
 static void *run(void *arg)
 {
 	struct ranges *r = arg;
-	bool on = true;
 
-	(void)pthread_setname_np(pthread_self(), "ranges");
-	while (on) {
+	while (!worker_is_ending(&r->worker)) {
 		int rc = read_one(r);
 
-		if (rc == 1) {
-			(void)pthread_mutex_lock(&r->mutex);
-			on = !r->stop;
-			(void)pthread_mutex_unlock(&r->mutex);
-		} else {
-			on = pause_for(r, rc < 0);
-		}
+		if (rc < 0)
+			(void)worker_pause(&r->worker, AGAIN_US);
+		else if (rc == 0)
+			(void)worker_wait(&r->worker, WORKER_NO_LIMIT);
 	}
 	return NULL;
 }
@@ -198,42 +170,24 @@ static void *run(void *arg)
 struct ranges *ranges_open(struct store *store, const char *state_dir, struct err *err)
 {
 	struct ranges *r = xcalloc(1, sizeof(*r));
-	pthread_condattr_t attr;
-	int rc;
 
 	r->ctx.store = store;
 	r->ctx.state_dir = state_dir;
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_mutex_init(&r->mutex, NULL);
-	(void)pthread_cond_init(&r->wake, &attr);
-	(void)pthread_condattr_destroy(&attr);
-	rc = pthread_create(&r->thread, NULL, run, r);
-	if (rc == 0)
+	if (worker_start(&r->worker, "ranges", run, r, err) == 0)
 		return r;
 	free(r);
-	(void)err_set(err, ERR_IO, "no thread for ranges: %s", strerror(rc));
 	return NULL;
 }
 
 void ranges_kick(struct ranges *r)
 {
-	(void)pthread_mutex_lock(&r->mutex);
-	r->kicked = true;
-	(void)pthread_cond_signal(&r->wake);
-	(void)pthread_mutex_unlock(&r->mutex);
+	worker_kick(&r->worker);
 }
 
 void ranges_close(struct ranges *r)
 {
 	if (!r)
 		return;
-	(void)pthread_mutex_lock(&r->mutex);
-	r->stop = true;
-	(void)pthread_cond_signal(&r->wake);
-	(void)pthread_mutex_unlock(&r->mutex);
-	(void)pthread_join(r->thread, NULL);
-	(void)pthread_cond_destroy(&r->wake);
-	(void)pthread_mutex_destroy(&r->mutex);
+	worker_end(&r->worker);
 	free(r);
 }

@@ -5,17 +5,15 @@
 #include "common/timeus.h"
 #include "common/xalloc.h"
 #include "server/daemon/store/store.h"
+#include "server/daemon/worker.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
-#define RETRY_MS 1000  /* after the store failed */
-#define LOOK_MS  60000 /* at least so often while something waits: the clock may be set */
+#define RETRY_US INT64_C(1000000) /* after the store failed */
+#define LOOK_US                                                                                    \
+	INT64_C(60000000) /* at least so often while something waits: the clock may be set */
 
 /* ---- One delivery ---- */
 
@@ -65,7 +63,7 @@ static void settle(const struct courier_step *step, struct change *change)
 		log_error("delivery %" PRId64 ": %s", change->id, err.text);
 		if (atomic_load(step->stop))
 			return;
-		(void)poll(NULL, 0, RETRY_MS);
+		(void)poll(NULL, 0, (int)(RETRY_US / 1000));
 	}
 }
 
@@ -116,32 +114,30 @@ int courier_recover(const struct courier_step *step, struct err *err)
 
 struct courier {
 	struct courier_step step;
-	int kick; /* owned */
-	pthread_t thread;
-	_Atomic bool stop;
+	struct worker worker;
 };
 
-static int wait_ms(const struct courier *c, int rc, int64_t due)
+/* Until the next look, behind one that returned rc. */
+static int64_t wait_us(const struct courier *c, int rc, int64_t due)
 {
-	int left;
+	int64_t left;
 
 	if (rc != 0)
-		return rc < 0 ? RETRY_MS : 0;
+		return rc < 0 ? RETRY_US : 0;
 	if (due == INT64_MAX)
-		return -1;
-	left = time_left_ms(c->step.clock(), due);
-	return left < LOOK_MS ? left : LOOK_MS;
+		return WORKER_NO_LIMIT;
+	left = due - c->step.clock();
+	if (left < 0)
+		return 0;
+	return left < LOOK_US ? left : LOOK_US;
 }
 
 static void *courier_main(void *arg)
 {
 	struct courier *c = arg;
-	struct pollfd fd = {.fd = c->kick, .events = POLLIN};
 	bool recovered = false;
-	uint64_t kicks;
 
-	(void)pthread_setname_np(pthread_self(), c->step.kind);
-	while (!atomic_load(&c->stop)) {
+	while (!worker_is_ending(&c->worker)) {
 		int64_t due = INT64_MAX;
 		struct err err;
 		int rc = recovered ? 0 : courier_recover(&c->step, &err);
@@ -151,8 +147,7 @@ static void *courier_main(void *arg)
 			rc = courier_step(&c->step, &due, &err);
 		if (rc < 0)
 			log_error("%s: %s", c->step.kind, err.text);
-		(void)poll(&fd, 1, wait_ms(c, rc, due));
-		(void)!read(c->kick, &kicks, sizeof(kicks));
+		(void)worker_wait(&c->worker, wait_us(c, rc, due));
 	}
 	return NULL;
 }
@@ -161,39 +156,27 @@ struct courier *courier_open(struct store *store, const char *kind, const struct
                              struct err *err)
 {
 	struct courier *c = xcalloc(1, sizeof(*c));
-	int rc = 0;
 
 	c->step = (struct courier_step){.store = store,
 	                                .kind = kind,
 	                                .carrier = carrier,
 	                                .clock = time_wall_us,
-	                                .stop = &c->stop};
-	c->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	rc = c->kick < 0 ? errno : pthread_create(&c->thread, NULL, courier_main, c);
-	if (rc == 0)
+	                                .stop = &c->worker.ending};
+	if (worker_start(&c->worker, kind, courier_main, c, err) == 0)
 		return c;
-	errno = rc;
-	(void)err_errno(err, ERR_IO, "the thread for %s", kind);
-	if (c->kick >= 0)
-		(void)close(c->kick);
 	free(c);
 	return NULL;
 }
 
 void courier_kick(struct courier *courier)
 {
-	const uint64_t one = 1;
-
-	(void)!write(courier->kick, &one, sizeof(one));
+	worker_kick(&courier->worker);
 }
 
 void courier_close(struct courier *courier)
 {
 	if (!courier)
 		return;
-	atomic_store(&courier->stop, true);
-	courier_kick(courier);
-	(void)pthread_join(courier->thread, NULL);
-	(void)close(courier->kick);
+	worker_end(&courier->worker);
 	free(courier);
 }
