@@ -58,6 +58,14 @@ run_logged() {
 	fi
 }
 
+# Remove what artefacts of this kind and name had other keys once, and nobody has asked for in a month.
+forget_unused() {
+	local hex='[0-9a-f]'
+
+	find "$cache_root/$1" -mindepth 1 -maxdepth 1 -type d -mtime +30 -name "$2-$hex$hex$hex$hex$hex$hex$hex$hex$hex$hex$hex$hex$hex$hex$hex$hex" \
+		-exec rm -rf {} +
+}
+
 # artifact KIND NAME KEY WHAT BUILDER [ARG...]: set $artifact_dir to the artefact's directory, making
 # it if need be by BUILDER DIR ARG..., a function that fills the empty directory DIR. WHAT is the
 # progress line, empty for what takes no time. With COHORT_MADE_ONLY in the environment nothing is
@@ -66,7 +74,10 @@ artifact() {
 	local kind=$1 name=$2 key=$3 what=$4 builder=$5 lock tmp started
 	shift 5
 	artifact_dir=$cache_root/$kind/$name-$key
-	[ ! -e "$artifact_dir" ] || return 0
+	if [ -e "$artifact_dir" ]; then
+		touch -c "$artifact_dir" || true # when it was last of use, for forget_unused
+		return 0
+	fi
 	[ -z "${COHORT_MADE_ONLY:-}" ] || die "$kind/$name-$key is not made yet: run setup/all"
 
 	mkdir -p "$cache_root/$kind"
@@ -83,6 +94,8 @@ artifact() {
 		mkdir "$tmp"
 		run_logged "$cache_root/log/$kind-$name.log" "$builder" "$tmp" "$@"
 		mv -T "$tmp" "$artifact_dir"
+		touch "$artifact_dir"
+		forget_unused "$kind" "$name"
 		[ -z "$what" ] || say "$what: done in $((SECONDS - started)) s"
 	fi
 	exec {lock}>&-
