@@ -1,0 +1,51 @@
+# Flavour slim: what the tests of jobs/demo.json need, and no more, so that the first demo is there a fifth sooner. Of two
+# fragments that set an option the later one counts: this one goes last, and is for builders only. Paths from the user's pages
+# to the disk (direct I/O, loop, dm-crypt, ext4, tmpfs) are those of ref.
+CONFIG_IKCONFIG=n
+CONFIG_IKCONFIG_PROC=n
+CONFIG_CGROUPS=n
+CONFIG_MEMCG=n
+CONFIG_SYSVIPC=n
+CONFIG_POSIX_MQUEUE=n
+CONFIG_IO_URING=n
+CONFIG_USERFAULTFD=n
+
+# Memory
+CONFIG_KSM=n
+CONFIG_ZSWAP=n
+CONFIG_ZSMALLOC=n
+CONFIG_SWAP=n
+
+# Devices and file systems
+CONFIG_BLK_DEV_NULL_BLK=n
+CONFIG_ZRAM=n
+CONFIG_SCSI=n
+CONFIG_BLK_DEV_SD=n
+CONFIG_SCSI_LOWLEVEL=n
+CONFIG_SCSI_DEBUG=n
+CONFIG_MTD=n
+CONFIG_MTD_BLOCK=n
+CONFIG_MTD_MTDRAM=n
+CONFIG_MTD_UBI=n
+CONFIG_MTD_UBI_BLOCK=n
+CONFIG_MMC=n
+CONFIG_MMC_BLOCK=n
+CONFIG_MMC_ARMMMCI=n
+CONFIG_SMSC911X=n
+CONFIG_FUSE_FS=n
+CONFIG_OVERLAY_FS=n
+CONFIG_CONFIGFS_FS=n
+CONFIG_CRYPTO_LZO=n
+CONFIG_CRYPTO_LZ4=n
+CONFIG_CRYPTO_USER_API_HASH=n
+CONFIG_CRYPTO_USER_API_SKCIPHER=n
+
+# Code that changes code
+CONFIG_KPROBES=n
+CONFIG_UPROBES=n
+CONFIG_PERF_EVENTS=n
+CONFIG_FTRACE=n
+CONFIG_UPROBE_EVENTS=n
+CONFIG_FUNCTION_TRACER=n
+CONFIG_BPF_SYSCALL=n
+CONFIG_BPF_JIT=n
