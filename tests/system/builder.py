@@ -33,15 +33,17 @@ include/generated/utsrelease.h: FORCE
 init.o: include/generated/utsrelease.h
 %.o: $(S)/%.c $(S)/common.h
 	@echo '  CC      $@'
-	@$(CC) -Iinclude -I$(S) -c -o $@ $<
+	@$(CC) -Iinclude -I$(S) -Wp,-MMD,.$@.d -c -o $@ $<
 vmlinux: $(objs)
 	@while [ -e $(S)/hold ] && [ ! -e "`cat $(S)/hold`" ]; do sleep 0.02; done
 	@echo '  LD      $@'
 	@ld --build-id=sha1 -e 0 -o $@ $(objs)
 	@nm $@ >System.map
-arch/arm/boot/zImage: vmlinux
+piggy.o: $(S)/piggy.S vmlinux
+	@$(CC) -Wp,-MMD,.$@.d -c -o $@ $<
+arch/arm/boot/zImage: piggy.o
 	@mkdir -p arch/arm/boot
-	@{ cat vmlinux; head -c $(or $(PAD),100000) /dev/zero; } >$@
+	@{ cat piggy.o; head -c $(or $(PAD),100000) /dev/zero; } >$@
 	@echo '  Kernel: $@ is ready'
 endif
 """
@@ -77,6 +79,7 @@ class Tree:
         git(self.repository, "init", "-q")
         put(f"{self.repository}/Makefile", MAKEFILE)
         put(f"{self.repository}/common.h", "#define COMMON 1\n")
+        put(f"{self.repository}/piggy.S", '.incbin "vmlinux"\n')
         put(f"{self.repository}/init.c", '#include <generated/utsrelease.h>\nconst char release[] = UTS_RELEASE;\n')
         for name in ("mm", "fs", "drivers"):
             put(f"{self.repository}/{name}.c", '#include "common.h"\n' + SOURCE.replace("NAME", name))
