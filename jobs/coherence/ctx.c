@@ -43,13 +43,20 @@ static uint8_t *buffer_page(struct ctx *ctx)
 	return page;
 }
 
+static int prepare_machine(struct ctx *ctx)
+{
+	if (ctx->class_bits == CLASS_VIPT_ALIASING)
+		return machine_init(EVICT_BYTES_LARGE, EVICT_PASSES_LARGE, &ctx->quiet);
+	if (ctx->class_bits == CLASS_VIVT)
+		return machine_init(EVICT_BYTES, EVICT_PASSES_VIVT, &ctx->quiet);
+	return machine_init(EVICT_BYTES, EVICT_PASSES, &ctx->quiet);
+}
+
 int ctx_init(struct ctx *ctx)
 {
-	size_t evict = ctx->class_bits == CLASS_VIPT_ALIASING ? EVICT_BYTES_LARGE : EVICT_BYTES;
-
 	if (sysconf(_SC_PAGESIZE) != (long)PAGE_BYTES)
 		return ctx_skip(ctx, REASON_NOT_APPLICABLE, "pages are not 4 KiB");
-	if (machine_init(evict, &ctx->quiet) < 0)
+	if (prepare_machine(ctx) < 0)
 		return ctx_error(ctx, "preparing the processor");
 	ctx->self_mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
 	if (ctx->self_mem < 0)

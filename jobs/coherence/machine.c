@@ -9,10 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A 16 KiB, 4-way cache with random replacement needs some 24 fills a set to lose a given
- * line with 99.9 %, ARM920's 64 ways about 440; three passes over 256 KiB are enough for both. */
 #define EVICT_STRIDE 32U
-#define EVICT_PASSES 3U
 
 #define FIFO_PRIORITY 50
 
@@ -23,6 +20,7 @@
 
 static const volatile uint8_t *evict_buffer;
 static size_t evict_length;
+static unsigned int passes_to_settle;
 static int to_peer = -1;
 static int from_peer = -1;
 static uint64_t breathed_us;
@@ -76,7 +74,7 @@ static struct quiet make_quiet(void)
 	return quiet;
 }
 
-int machine_init(size_t evict_bytes, struct quiet *quiet)
+int machine_init(size_t evict_bytes, unsigned int settle_passes, struct quiet *quiet)
 {
 	uint8_t *buffer =
 		mmap(NULL, evict_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -88,6 +86,7 @@ int machine_init(size_t evict_bytes, struct quiet *quiet)
 		buffer[i] = 1;
 	evict_buffer = buffer;
 	evict_length = evict_bytes;
+	passes_to_settle = settle_passes;
 	breathed_us = machine_now_us();
 	*quiet = make_quiet(); /* before the peer, which inherits it */
 	return start_peer();
@@ -102,13 +101,18 @@ void machine_switch(void)
 			continue;
 }
 
-void machine_evict(void)
+static void evict(unsigned int passes)
 {
-	for (unsigned int pass = 0; pass < EVICT_PASSES; pass++) {
+	for (unsigned int pass = 0; pass < passes; pass++) {
 #pragma GCC unroll 8
 		for (size_t i = 0; i < evict_length; i += EVICT_STRIDE)
 			(void)evict_buffer[i];
 	}
+}
+
+void machine_evict(void)
+{
+	evict(EVICT_PASSES);
 }
 
 void machine_evict_at(const volatile void *at, size_t bytes)
@@ -127,7 +131,7 @@ void machine_evict_at(const volatile void *at, size_t bytes)
 void machine_settle(void)
 {
 	machine_switch();
-	machine_evict();
+	evict(passes_to_settle);
 }
 
 void machine_rest(void)
