@@ -5,29 +5,12 @@
 #include "server/daemon/nightly/civil.h"
 #include "server/daemon/nightly/cron.h"
 #include "server/daemon/nightly/zone.h"
+#include "tests/zone_rule.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* A zone file without a table: only the rule, which may be anything. */
-static struct zone *zone_of(const char *rule)
-{
-	static const unsigned char head[44] = {'T', 'Z', 'i', 'f', '2', [39] = 1, [43] = 4};
-	static const unsigned char type[10] = {0, 0, 0, 0, 0, 0, 'U', 'T', 'C'};
-	char file[1024];
-	size_t len = 0;
-
-	for (int block = 0; block < 2; block++) {
-		memcpy(file + len, head, sizeof(head));
-		memcpy(file + len + sizeof(head), type, sizeof(type));
-		len += sizeof(head) + sizeof(type);
-	}
-	len += (size_t)snprintf(file + len, sizeof(file) - len, "\n%s\n", rule);
-	return zone_parse(file, len < sizeof(file) ? len : sizeof(file), NULL);
-}
 
 static void check(const struct cron *cron, const struct zone *zone, int64_t after)
 {
@@ -65,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		*rule++ = '\0';
 	if (cron_parse(text, &cron, NULL) < 0)
 		return 0;
-	zone = zone_of(rule ? rule : "UTC0");
+	zone = zone_of_rule(rule ? rule : "UTC0");
 	if (zone)
 		for (int64_t year = 2000; year < 2110; year += 13)
 			check(&cron, zone, civil_days(year, 3, 1) * DAY_S);

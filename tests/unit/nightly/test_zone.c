@@ -4,6 +4,7 @@
 #include "server/daemon/nightly/civil.h"
 #include "server/daemon/nightly/zone.h"
 #include "tests/unit/nightly/glibc.h"
+#include "tests/zone_rule.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -167,22 +168,6 @@ static void test_broken(void **state)
 	assert_true(refused > 100);
 }
 
-static struct zone *by_rule(const char *rule)
-{
-	static const unsigned char head[44] = {'T', 'Z', 'i', 'f', '2', [39] = 1, [43] = 4};
-	static const unsigned char type[10] = {0, 0, 0, 0, 0, 0, 'U', 'T', 'C'};
-	char file[256];
-	size_t len = 0;
-
-	for (int block = 0; block < 2; block++) {
-		memcpy(file + len, head, sizeof(head));
-		memcpy(file + len + sizeof(head), type, sizeof(type));
-		len += sizeof(head) + sizeof(type);
-	}
-	len += (size_t)snprintf(file + len, sizeof(file) - len, "\n%s\n", rule);
-	return zone_parse(file, len, NULL);
-}
-
 /* Summer that ends as it begins is none; one that ends as the next begins is for ever, north and south. In no year and no
  * month does that depend on where one looks from. */
 static void test_rules_that_meet(void **state)
@@ -198,7 +183,7 @@ static void test_rules_that_meet(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
-		struct zone *zone = by_rule(table[i].rule);
+		struct zone *zone = zone_of_rule(table[i].rule);
 
 		assert_non_null(zone);
 		for (int64_t year = 2000; year < 2100; year++)
