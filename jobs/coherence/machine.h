@@ -52,6 +52,9 @@ void machine_breathe(void);
 /* The same without a question: the end of a test, which may have been short, as may be the next ones. */
 void machine_rest(void);
 
+/* For who has no trials but the same priority: rest as much as is due for the time since then. */
+void machine_rest_since(uint64_t busy_since_us);
+
 /* Context switches of this process so far. */
 struct switches machine_switches(void);
 

@@ -32,6 +32,7 @@ struct runner {
 	struct platform platform;
 	sigset_t signals; /* blocked in the runner, taken by sigtimedwait() */
 	bool interrupted;
+	uint64_t busy_since_us; /* what we do between two tests has our priority, too */
 };
 
 struct runner *runner_new(void)
@@ -199,6 +200,7 @@ static void supervise(struct runner *runner, const struct test *test, pid_t pid)
 		note_end(report, REASON_SIGNAL, "interrupted");
 	else
 		note_timeout(report, test->time_limit_s);
+	runner->busy_since_us = machine_now_us();
 	end_group(pid);
 	if (ledger_clean(&runner->shared->ledger) > 0)
 		(void)fprintf(stderr, "coherence: %s: a device could not be removed\n", test->name);
@@ -218,10 +220,13 @@ const struct report *runner_run(struct runner *runner, const struct test *test,
                                 const struct run_options *options)
 {
 	struct report *report = &runner->shared->report;
-	uint64_t start = machine_now_us();
+	uint64_t start;
 	pid_t owner = getpid();
 	pid_t pid;
 
+	if (runner->busy_since_us != 0)
+		machine_rest_since(runner->busy_since_us);
+	start = machine_now_us();
 	report_init(report, test, options);
 	ledger_init(&runner->shared->ledger, owner);
 	if (!options->quiet_log)
