@@ -55,7 +55,7 @@ static int teardown(void **state)
 static void test_tree(void **state)
 {
 	static const char *const classes[] = {"vivt", "vipt-aliasing", "vipt-nonaliasing"};
-	static const char *const variants[] = {"ref", "dbg", "highmem"};
+	static const char *const variants[] = {"ref", "dbg", "highmem", "slim"};
 	SCOPED_STR pattern = xasprintf("%s/*.[jf]*", KERNEL_CONFIGS);
 	struct kernels *kernels;
 	struct err err;
@@ -75,14 +75,14 @@ static void test_tree(void **state)
 	if (!kernels)
 		fail_msg("%s", err.text);
 	for (size_t c = 0; c < 3; c++)
-		for (size_t v = 0; v < 3; v++) {
+		for (size_t v = 0; v < 4; v++) {
 			const struct flavour *f = kernels_for(kernels, classes[c], variants[v]);
 
 			assert_non_null(f);
 			assert_ptr_equal(kernels_named(kernels, f->name), f);
 			assert_int_equal(json_array_size(f->fragments), v == 0 ? 2 : 3);
 		}
-	assert_null(kernels_at(kernels, 9));
+	assert_null(kernels_at(kernels, 12));
 	kernels_free(kernels);
 }
 
