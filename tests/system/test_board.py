@@ -282,7 +282,8 @@ class Normal(Case):
     def test_sftp_server_that_never_speaks(self):
         """The fault says so, and the next attempt has a session of its own."""
         board = self.board_with_sftp("[ -e ok ] || exec sleep 1000; exec /usr/lib/openssh/sftp-server")
-        fault = self.fault(board.wait_ended(board.run(self.request(["true"])), 60))
+        # three times ten seconds of silence, each of which any late byte of a busy sshd begins anew
+        fault = self.fault(board.wait_ended(board.run(self.request(["true"])), 180))
         self.assertEqual((fault["code"], fault["stage"]), ("provision-failed", "provision"), fault)
         with open(os.path.join(board.directory, "ok"), "w", encoding="ascii"):
             pass
