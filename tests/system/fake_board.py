@@ -12,7 +12,8 @@ What it does stands as JSON in the board file's `notes`:
   fails        {"PART OF A BUILD'S NAME": {"TEST": probability}}: tests that fail on that kernel
   cache        the class that it proves to have ("none")
   says         {"BUILD" or "*": {"TEST": {"records": [...], "warning": TEXT, member of test-finished: value, ...}}}
-  values       {"PART OF A BUILD'S NAME": [middle, spread]}: each test measures a number there, five times
+  values       {"PART OF A BUILD'S NAME": [middle, spread]}: each test measures a number there, five times; [middle, spread, "even"]:
+               always the same five, so that no two such builds ever differ
   makes        {"ROLE": MiB}: files of zeros that a builder leaves behind
   order        path of a file that gets a line RUN for each `accepted`
 """
@@ -148,8 +149,8 @@ class Fake:
         for cell in ("a", "b"):
             self.put("test-record", **ids, record={"type": "cell", "test": test["name"], "cell": cell, "kind": "contract",
                                                    "verdict": "pass", "trials": 3, "bad": 0, "masked": 0, "class": None})
-        for middle, spread in (pair for part, pair in self.how.get("values", {}).items() if part in self.build):
-            samples = [self.random.gauss(middle, spread) for _ in range(5)]
+        for middle, spread, *how in (row for part, row in self.how.get("values", {}).items() if part in self.build):
+            samples = [middle + i * spread if how else self.random.gauss(middle, spread) for i in range(-2, 3)]
             self.put("test-record", **ids, record={"type": "value", "test": test["name"], "cell": "a", "name": "read", "unit": "ns",
                                                    "value": sorted(samples)[2], "mad": spread, "samples": samples})
         if test["name"] == "t-bad":

@@ -228,7 +228,7 @@ class Window(Case):
 
     def setUp(self):
         super().setUp()
-        self.farm.board("b1", test_ms=200, values={"running": [1000, 300], "v2": [1000, 300]})
+        self.farm.board("b1", test_ms=200, values={build: [1000, 300, "even"] for build in ("running", "v2")})
 
     def change(self, *statement):
         """While the daemon is down."""
