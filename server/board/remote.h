@@ -52,7 +52,7 @@ struct remote_get {
 };
 
 struct remote_class {
-	void (*connect)(struct remote *r, int64_t banner_us); /* banner_us: until the first byte */
+	void (*connect)(struct remote *r, int64_t banner_us); /* banner_us: until the banner */
 	void (*disconnect)(struct remote *r);                 /* without a down event */
 	struct remote_op *(*exec)(struct remote *r, const struct remote_exec *exec);
 	struct remote_op *(*put)(struct remote *r, const struct remote_put *put);

@@ -42,11 +42,22 @@ LIBSSH2_CHANNEL *ssh_take_spare(struct ssh *s)
 	return spare;
 }
 
+/* libssh2 1.10 frees the keys of an exchange that is under way only when the exchange fails, not with its session: on a shut
+ * socket it fails. */
+static void ssh_fail_handshake(struct ssh *s)
+{
+	for (int i = 0; i < 100; i++)
+		if (libssh2_session_handshake(s->session, s->fd) != LIBSSH2_ERROR_EAGAIN)
+			break;
+}
+
 /* Free what belongs to the connection. The socket is shut first, so that libssh2 sends and waits for nothing. */
 static void ssh_teardown(struct ssh *s)
 {
 	if (s->fd >= 0)
 		(void)shutdown(s->fd, SHUT_RDWR);
+	if (s->step == SSH_HANDSHAKE)
+		ssh_fail_handshake(s);
 	while (s->ops) {
 		struct remote_op *op = s->ops;
 
@@ -209,10 +220,6 @@ static void ssh_ready(void *arg, short revents)
 		ssh_connected(s);
 		break;
 	case SSH_HANDSHAKE:
-		if (!s->heard && (revents & POLLIN)) {
-			s->heard = true;
-			loop_arm(s->loop, &s->deadline, s->limits->handshake_us);
-		}
 		ssh_handshake(s);
 		break;
 	case SSH_AUTH:

@@ -91,6 +91,10 @@ void ssh_handshake(struct ssh *s)
 	struct err err;
 
 	s->watch.events = (short)(POLLIN | (ssh_sending(s) ? POLLOUT : 0));
+	if (!s->heard && libssh2_session_banner_get(s->session)) {
+		s->heard = true;
+		loop_arm(s->loop, &s->deadline, s->limits->handshake_us);
+	}
 	if (rc == LIBSSH2_ERROR_EAGAIN)
 		return;
 	if (rc == 0) {

@@ -27,7 +27,7 @@ struct ssh {
 	struct loop_watch watch;
 	struct loop_timer deadline, keepalive, kick;
 	int64_t rx_us, banner_us, silence_us;
-	bool heard;            /* a byte came on this connection */
+	bool heard;            /* its banner came on this connection */
 	struct remote_op *ops; /* list, oldest first */
 	const void *
 		busy; /* an op, or &spare: its packet is half sent, no other call may come before it */

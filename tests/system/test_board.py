@@ -505,6 +505,31 @@ class Faults(Case):
             self.assertEqual(fault["code"], "ssh-connect")
             self.assertIn("banner", fault["detail"])
 
+    def test_key_exchange_that_stops(self):
+        """The real server's greeting, and no answer to our key. (When it ends, cohort-board has leaked nothing.)"""
+        with socket.create_connection(("127.0.0.1", self.sshd.port)) as real, real.makefile("rb") as stream:
+            real.sendall(b"SSH-2.0-cohort-test\r\n")
+            greeting = stream.readline() + (length := stream.read(4)) + stream.read(int.from_bytes(length, "big"))
+        clients = []
+
+        def greet(server):
+            while True:
+                try:
+                    clients.append(server.accept()[0])
+                    clients[-1].sendall(greeting)
+                except OSError:
+                    return
+
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            board = self.board(port=server.getsockname()[1])
+            threading.Thread(target=greet, args=(server,), daemon=True).start()
+            fault = self.fault(board.wait_ended(board.run(self.request(["true"])), 60))
+            server.shutdown(socket.SHUT_RDWR)
+        self.assertEqual(fault["code"], "ssh-connect")
+        self.assertIn("SSH key exchange", fault["detail"])
+        for client in clients:
+            client.close()
+
     def test_wrong_release(self):
         board = self.board()
         events = board.wait_ended(board.run(self.request(["true"], build={"release": "9.9.9-other"})))
