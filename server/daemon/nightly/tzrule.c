@@ -84,6 +84,90 @@ static bool date(const char **at, struct tzrule_date *d)
 	return !literal(at, '/') || clock_time(at, &d->time);
 }
 
+/* ---- Summers ---- */
+
+static int64_t day_in(const struct tzrule_date *d, int64_t year)
+{
+	int64_t first = civil_days(year, 1, 1), day, next;
+	bool leap = civil_days(year + 1, 1, 1) - first == 366;
+
+	if (d->kind == TZRULE_DAY)
+		return first + d->day;
+	if (d->kind == TZRULE_JULIAN) /* never the 29th of February */
+		return first + d->day - 1 + (leap && d->day >= 60);
+	day = civil_days(year, d->month, 1);
+	day += (d->day - civil_date(day).weekday + 7) % 7 + (int64_t)7 * (d->week - 1);
+	next = d->month == 12 ? civil_days(year + 1, 1, 1) : civil_days(year, d->month + 1, 1);
+	return day < next ? day : day - 7; /* the fifth may be the last */
+}
+
+struct summer {
+	int64_t begin, end; /* UTC seconds; lasts when begin < end */
+};
+
+/* The one that begins in that year: it ends in the same, or south of the equator in the next. */
+static struct summer summer_of(const struct tzrule *rule, int64_t year)
+{
+	struct summer s;
+
+	s.begin = day_in(&rule->begin, year) * DAY_S + rule->begin.time - rule->standard;
+	s.end = day_in(&rule->end, year) * DAY_S + rule->end.time - rule->summer;
+	if (s.end < s.begin)
+		s.end = day_in(&rule->end, year + 1) * DAY_S + rule->end.time - rule->summer;
+	return s;
+}
+
+static bool lasts(const struct summer *s)
+{
+	return s->begin < s->end;
+}
+
+static bool runs_into(const struct summer *s, const struct summer *next)
+{
+	return lasts(s) && lasts(next) && next->begin <= s->end;
+}
+
+#define CYCLE 400 /* years: then days of months and of weeks come again */
+
+/* A rule whose changes change nothing is one without. */
+static void settle(struct tzrule *rule)
+{
+	struct summer next = summer_of(rule, 2000);
+	bool always = true, never = true;
+
+	for (int64_t year = 2000; year < 2000 + CYCLE; year++) {
+		struct summer s = next;
+
+		next = summer_of(rule, year + 1);
+		never = never && !lasts(&s);
+		always = always && runs_into(&s, &next);
+	}
+	if (always)
+		rule->standard = rule->summer;
+	rule->changes = !always && !never && rule->standard != rule->summer;
+}
+
+struct tzrule_span tzrule_span_at(const struct tzrule *rule, int64_t t)
+{
+	int64_t last = civil_date(floor_div(t, DAY_S)).year + 1, first;
+	struct summer s = summer_of(rule, last), beside;
+
+	/* The last that began. Both loops end within a cycle: settle() saw a summer, and an end of one. */
+	while (!lasts(&s) || s.begin > t)
+		s = summer_of(rule, --last);
+	for (first = last; beside = summer_of(rule, first - 1), runs_into(&beside, &s); first--)
+		s.begin = beside.begin;
+	for (; beside = summer_of(rule, last + 1), runs_into(&s, &beside); last++)
+		s.end = beside.end;
+	if (t < s.end)
+		return (struct tzrule_span){s.begin, s.end, rule->summer, rule->standard};
+	while (!lasts(&beside))
+		beside = summer_of(rule, ++last + 1);
+	return (struct tzrule_span){s.end, beside.begin, rule->standard, rule->summer};
+}
+
+/* ---- The rule ---- */
+
 int tzrule_parse(const char *text, struct tzrule *rule)
 {
 	const char *at = text;
@@ -106,37 +190,8 @@ int tzrule_parse(const char *text, struct tzrule *rule)
 	rule->changes = true;
 	if (!date(&at, &rule->begin) || !date(&at, &rule->end))
 		return -1;
-	return *at == '\0' ? 0 : -1;
-}
-
-/* ---- A year ---- */
-
-static int64_t day_in(const struct tzrule_date *d, int64_t year)
-{
-	int64_t first = civil_days(year, 1, 1), day, next;
-	bool leap = civil_days(year + 1, 1, 1) - first == 366;
-
-	if (d->kind == TZRULE_DAY)
-		return first + d->day;
-	if (d->kind == TZRULE_JULIAN) /* never the 29th of February */
-		return first + d->day - 1 + (leap && d->day >= 60);
-	day = civil_days(year, d->month, 1);
-	day += (d->day - civil_date(day).weekday + 7) % 7 + (int64_t)7 * (d->week - 1);
-	next = d->month == 12 ? civil_days(year + 1, 1, 1) : civil_days(year, d->month + 1, 1);
-	return day < next ? day : day - 7; /* the fifth may be the last */
-}
-
-size_t tzrule_edges(const struct tzrule *rule, int64_t year, struct tzrule_edge out[2])
-{
-	struct tzrule_edge begin, end;
-
-	if (!rule->changes)
-		return 0;
-	begin.at = day_in(&rule->begin, year) * DAY_S + rule->begin.time - rule->standard;
-	begin.offset = rule->summer;
-	end.at = day_in(&rule->end, year) * DAY_S + rule->end.time - rule->summer;
-	end.offset = rule->standard;
-	out[0] = begin.at <= end.at ? begin : end;
-	out[1] = begin.at <= end.at ? end : begin;
-	return 2;
+	if (*at != '\0')
+		return -1;
+	settle(rule);
+	return 0;
 }

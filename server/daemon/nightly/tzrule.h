@@ -17,15 +17,14 @@ struct tzrule {
 	struct tzrule_date begin, end; /* of summer, when it changes */
 };
 
-/* 0, or -1 when text is no rule. */
+/* 0, or -1 when text is no rule. One whose summer never ends, or never lasts, changes nothing: standard is then its only offset
+ * (RFC 8536 section 3.3.1 has "EST5EDT,0/0,J365/25" for a summer for ever). */
 int tzrule_parse(const char *text, struct tzrule *rule);
 
-struct tzrule_edge {
-	int64_t at, offset; /* UTC seconds; the offset from then on */
+/* The time around t in which the offset does not change: [from, until), UTC seconds. */
+struct tzrule_span {
+	int64_t from, until, offset, before; /* before: the offset right before from */
 };
 
-#define TZRULE_YEARS 3
-#define TZRULE_EDGES (2 * TZRULE_YEARS)
-
-/* The changes of one year, in order of time, begin first where there is no summer between them: 2, or 0 for a rule without. */
-size_t tzrule_edges(const struct tzrule *rule, int64_t year, struct tzrule_edge out[2]);
+/* Of a rule that changes. Summers that run into each other are one, so what it says does not depend on where one looks from. */
+struct tzrule_span tzrule_span_at(const struct tzrule *rule, int64_t t);

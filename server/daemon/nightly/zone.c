@@ -113,6 +113,17 @@ static int edges_read(struct zone *zone, const unsigned char *block, const struc
 	return 0;
 }
 
+/* Whether the rule goes on from the table as RFC 8536 section 3.3 wants it. Without an edge the table says nothing. */
+static bool rule_fits(const struct zone *zone)
+{
+	const struct edge *last = zone->edges + zone->count - 1;
+
+	if (!zone->ruled || zone->count == 1)
+		return true;
+	return last->offset == (zone->rule.changes ? tzrule_span_at(&zone->rule, last->at).offset
+	                                           : zone->rule.standard);
+}
+
 /* The footer: a newline, the rule, a newline. Without a rule the last offset stays. */
 static int footer_read(struct zone *zone, struct reader *r)
 {
@@ -125,7 +136,9 @@ static int footer_read(struct zone *zone, struct reader *r)
 	if (!rule)
 		return -1;
 	zone->ruled = *rule != '\0';
-	return zone->ruled ? tzrule_parse(rule, &zone->rule) : 0;
+	if (zone->ruled && tzrule_parse(rule, &zone->rule) < 0)
+		return -1;
+	return rule_fits(zone) ? 0 : -1;
 }
 
 static int zone_read(struct zone *zone, struct reader *r)
@@ -238,52 +251,21 @@ const struct zone *zone_named(const char *name, struct err *err)
 
 /* ---- Looking ---- */
 
-/* The edges of the years around t, in order of time. Of two at one instant the later one counts: a summer may have no length,
- * or may end when the next one begins ("XXX3EDT4,0/0,J365/23" is one for ever, RFC 8536 section 3.3.1). */
-static size_t edges_around(const struct tzrule *rule, int64_t t,
-                           struct tzrule_edge edges[TZRULE_EDGES])
-{
-	int64_t first = civil_date(floor_div(t, DAY_S)).year - 1;
-	size_t count = 0;
-
-	for (int64_t year = first; year < first + TZRULE_YEARS; year++) {
-		struct tzrule_edge of_year[2];
-		size_t more = tzrule_edges(rule, year, of_year);
-
-		for (size_t i = 0; i < more; i++) {
-			size_t at = count;
-
-			while (at > 0 && edges[at - 1].at > of_year[i].at)
-				at--;
-			if (at > 0 && edges[at - 1].at == of_year[i].at) {
-				edges[at - 1] = of_year[i];
-				continue;
-			}
-			memmove(edges + at + 1, edges + at, (count - at) * sizeof(*edges));
-			edges[at] = of_year[i];
-			count++;
-		}
-	}
-	return count;
-}
-
 /* Narrow span, which begins at the last edge of the table, to what the rule says around t. */
 static void span_by_rule(const struct zone *zone, int64_t t, struct zone_span *span)
 {
-	struct tzrule_edge edges[TZRULE_EDGES];
-	size_t count = edges_around(&zone->rule, t, edges);
+	struct tzrule_span ruled;
 
-	for (size_t i = 0; i < count; i++) {
-		/* What the table knows, it knows better; an edge that changes nothing is none. */
-		if (edges[i].at <= span->from || edges[i].offset == span->offset)
-			continue;
-		if (edges[i].at > t) {
-			span->until = edges[i].at;
-			return;
-		}
-		span->before = span->offset;
-		span->offset = edges[i].offset;
-		span->from = edges[i].at;
+	if (!zone->rule.changes) {
+		span->offset = zone->rule.standard;
+		return;
+	}
+	ruled = tzrule_span_at(&zone->rule, t);
+	span->offset = ruled.offset;
+	span->until = ruled.until;
+	if (ruled.from > span->from) {
+		span->from = ruled.from;
+		span->before = ruled.before;
 	}
 }
 

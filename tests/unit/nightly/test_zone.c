@@ -168,8 +168,8 @@ static void test_broken(void **state)
 	assert_true(refused > 100);
 }
 
-/* Summer that ends as it begins is none; one that ends as the next begins is for ever, north and south. In no year and no
- * month does that depend on where one looks from. */
+/* Summer that ends as it begins is none; one that ends as the next begins, or later, is for ever. In no year and
+ * no month does that depend on where one looks from. */
 static void test_rules_that_meet(void **state)
 {
 	static const struct {
@@ -179,6 +179,7 @@ static void test_rules_that_meet(void **state)
 		{"CET-1CEST,M5.5.0,M5.5.0/3", 3600},
 		{"XXX3EDT4,0/0,J365/23", -4 * 3600},
 		{"EST5EDT,0/0,J365/25", -4 * 3600},
+		{"XXX5EDT,0/0,J365/30", -4 * 3600},
 	};
 
 	(void)state;
@@ -198,11 +199,43 @@ static void test_rules_that_meet(void **state)
 	}
 }
 
+/* Day 365 is the last of leap years only: there summer ends eleven hours before the next, elsewhere it goes on. Each span holds what
+ * it was asked for, and those side by side share their edge. */
+static void test_summers_of_years(void **state)
+{
+	struct zone *zone = zone_of_rule("XXX6EDT4,0/8,365/23");
+	int64_t t = civil_days(1999, 6, 1) * 86400, end = civil_days(2110, 1, 2) * 86400;
+	struct zone_span last = zone_span_at(zone, t);
+	int winters = 0;
+
+	(void)state;
+	assert_non_null(zone);
+	for (t += 3600; t < end; t += 3600) {
+		struct zone_span span = zone_span_at(zone, t);
+
+		assert_true(span.from <= t && t < span.until);
+		if (span.from != last.from) {
+			assert_true(span.from == last.until);
+			assert_int_equal(span.before, last.offset);
+			winters += span.offset == -6 * 3600;
+			if (span.offset == -6 * 3600)
+				assert_int_equal(span.until - span.from, 11 * 3600);
+		} else
+			assert_memory_equal(&span, &last, sizeof(span));
+		last = span;
+	}
+	assert_int_equal(winters, 27); /* the leap years from 2000 to 2108, without 2100 */
+	zone_free(zone);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_spans),           cmocka_unit_test(test_known),
-		cmocka_unit_test(test_names),           cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_summers_of_years),
+		cmocka_unit_test(test_spans),
+		cmocka_unit_test(test_known),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_rules_that_meet),
 	};
 
