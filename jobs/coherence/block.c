@@ -1,5 +1,6 @@
 #include "block.h"
 
+#include <stddef.h>
 #include <string.h>
 
 struct pattern pattern_of(struct stamp stamp)
@@ -7,17 +8,72 @@ struct pattern pattern_of(struct stamp stamp)
 	return (struct pattern){.base = stamp};
 }
 
+/* A block, whose words go by the index of its half-line as in struct stretch. */
+static bool is_plain(const struct stamp *stamp)
+{
+	return stamp->writer != WRITER_ZERO && stamp->writer != WRITER_SAME &&
+	       stamp->writer != WRITER_NOISE;
+}
+
+unsigned int pattern_stretch(const struct pattern *pattern, unsigned int half,
+                             struct stretch *stretch)
+{
+	unsigned int first = half * HALF_WORDS;
+	unsigned int end = PAGE_HALVES;
+	bool is_over = first >= pattern->from && first < pattern->to;
+
+	if (is_over)
+		end = pattern->to / HALF_WORDS;
+	else if (first < pattern->from && pattern->from < pattern->to)
+		end = pattern->from / HALF_WORDS;
+	if (!is_plain(&pattern->base) ||
+	    (is_over && (!is_plain(&pattern->over) || pattern->mask >= 2 * HALF_WORDS)))
+		return half;
+	for (unsigned int i = half; i < end && i < half + 2; i++) {
+		uint32_t *words = stretch->words[i & 1];
+
+		pattern_half(pattern, i, words);
+		words[1] ^= i << 24;
+		words[3] ^= i << 24;
+	}
+	return end;
+}
+
+static void store_stretch(volatile uint32_t *words, unsigned int half, unsigned int end,
+                          const struct stretch *stretch)
+{
+	for (; half < end; half++) {
+		volatile uint32_t *line = words + (size_t)half * HALF_WORDS;
+		const uint32_t *block = stretch->words[half & 1];
+
+		line[0] = block[0];
+		line[1] = block[1] ^ half << 24;
+		line[2] = block[2];
+		line[3] = block[3] ^ half << 24;
+	}
+}
+
 void pattern_store(volatile void *at, const struct pattern *pattern)
 {
 	const struct pattern stored =
 		*pattern; /* of its own, so that no store below can change it */
 	volatile uint32_t *words = at;
-	uint32_t block[HALF_WORDS];
+	unsigned int half = 0;
 
-	for (unsigned int half = 0; half < PAGE_HALVES; half++) {
+	while (half < PAGE_HALVES) {
+		struct stretch stretch;
+		uint32_t block[HALF_WORDS];
+		unsigned int end = pattern_stretch(&stored, half, &stretch);
+
+		if (end > half) {
+			store_stretch(words, half, end, &stretch);
+			half = end;
+			continue;
+		}
 		pattern_half(&stored, half, block);
 		for (unsigned int i = 0; i < HALF_WORDS; i++)
 			words[half * HALF_WORDS + i] = block[i];
+		half++;
 	}
 }
 

@@ -111,6 +111,16 @@ static inline void pattern_half(const struct pattern *pattern, unsigned int half
 	}
 }
 
+/* Half-lines that follow one rule, so that nobody needs to look at the pattern for each: half-line h holds words[h & 1], with
+ * its index h << 24 put over word 1 and word 3. */
+struct stretch {
+	uint32_t words[2][HALF_WORDS];
+};
+
+/* The stretch that begins with half-line half. Returns where it ends: half when there is none. */
+unsigned int pattern_stretch(const struct pattern *pattern, unsigned int half,
+                             struct stretch *stretch);
+
 /* Write the whole page of pattern to at, by plain stores. */
 void pattern_store(volatile void *at, const struct pattern *pattern);
 

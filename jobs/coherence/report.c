@@ -14,6 +14,37 @@ static unsigned int half_signature(const struct view *views, unsigned int half)
 	return signature;
 }
 
+/* Whether 32 half-lines, those of one word, hold a bad one. */
+static bool group_bad(const struct view *views, unsigned int group)
+{
+	uint32_t bad = 0;
+
+	for (unsigned int view = 0; view < VIEW_COUNT; view++)
+		bad |= views[view].bad.bits[group];
+	return bad != 0;
+}
+
+static bool any_bad(const struct view *views)
+{
+	bool bad = false;
+
+	for (unsigned int group = 0; group < PAGE_HALVES / 32U; group++)
+		bad |= group_bad(views, group);
+	return bad;
+}
+
+static void count_signatures(const struct view *views, uint32_t signatures[SIGNATURES])
+{
+	for (unsigned int half = 0; half < PAGE_HALVES; half++) {
+		if (half % 32U == 0 && !group_bad(views, half / 32U)) {
+			signatures[0] += 32U;
+			half += 31U;
+		} else {
+			signatures[half_signature(views, half)]++;
+		}
+	}
+}
+
 /* The words of the first view in which half is wrong. */
 static const uint32_t *half_seen(const struct view *views, unsigned int half)
 {
@@ -97,21 +128,15 @@ bool report_finding(struct report *report, const struct finding *finding)
 		.nvcsw = finding->nvcsw,
 		.nivcsw = finding->nivcsw,
 	};
-	bool bad = false;
+	bool bad = any_bad(finding->views);
 
-	for (unsigned int half = 0; half < PAGE_HALVES; half++) {
-		unsigned int signature = half_signature(finding->views, half);
-
-		bad |= signature != 0;
-		if (!finding->control)
-			cell->signatures[signature]++;
-	}
 	if (finding->control) {
 		cell->control_trials++;
 		cell->control_bad += bad ? 1U : 0U;
 		return bad;
 	}
 	cell->trials++;
+	count_signatures(finding->views, cell->signatures);
 	if (!bad)
 		return false;
 	cell->bad++;
