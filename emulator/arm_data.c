@@ -59,8 +59,7 @@ static enum exec write_pc(struct cpu *cpu, uint32_t insn, uint32_t value)
 		if (!spsr || !cpu_set_cpsr(cpu, *spsr))
 			return cpu_stop(cpu, "return with an SPSR that names no mode");
 	}
-	cpu->next_pc = value & (cpu->cpsr & PSR_T ? ~1u : ~3u);
-	return EXEC_OK;
+	return cpu_jump(cpu, value);
 }
 
 ALWAYS_INLINE bool is_logic(unsigned op)
@@ -86,7 +85,9 @@ ALWAYS_INLINE enum exec data(struct cpu *cpu, uint32_t insn, unsigned op, struct
 	} else {
 		struct sum sum = as_sum(op, a, b.value, carry_of(cpu));
 
-		if (flags)
+		if (flags && (op == SUB || op == CMP || op == RSB))
+			result = subtract_flags(cpu, sum.a, ~sum.b);
+		else if (flags)
 			result = add_flags(cpu, sum.a, sum.b, sum.carry);
 		else
 			result = sum.a + sum.b + sum.carry;

@@ -27,24 +27,11 @@ extern const struct arm_row arm_state_rows[];
 arm_fn arm_unconditional;
 arm_fn arm_unconditional_v6; /* those that ARMv6 adds */
 arm_fn arm_undefined;
+arm_fn arm_branch;
 arm_fn arm_breakpoint;
-
-/* Where the next instruction is. Most follow the one before, and are found sooner by guessing that than by waiting for
- * what a function may have stored: the barrier keeps the two apart. */
-ALWAYS_INLINE uint32_t cpu_next_pc(const struct cpu *cpu, uint32_t following)
-{
-	if (__builtin_expect(cpu->next_pc == following, 1)) {
-		__asm__("" : "+r"(following));
-		return following;
-	}
-	return cpu->next_pc;
-}
 
 /* insn, with bits that the decoder has looked at already as the constants that they are. */
 #define FIXED(insn, mask, value) (((insn) & ~(mask)) | (value))
-
-/* For functions with one word on the stack, that only mem_load32() and its like write. */
-#define ONE_WORD __attribute__((no_stack_protector))
 
 #define RN(insn) ((insn) >> 16 & 15)
 #define RD(insn) ((insn) >> 12 & 15)
@@ -131,6 +118,17 @@ ALWAYS_INLINE void set_nz(struct cpu *cpu, uint32_t value)
 ALWAYS_INLINE void set_nzc(struct cpu *cpu, uint32_t value, uint32_t carry)
 {
 	cpu->cpsr = (cpu->cpsr & ~(PSR_N | PSR_Z | PSR_C)) | nz_of(value) | carry << 29;
+}
+
+/* a - b: carry is "no borrow". The same as add_flags(cpu, a, ~b, 1), in less. */
+ALWAYS_INLINE uint32_t subtract_flags(struct cpu *cpu, uint32_t a, uint32_t b)
+{
+	uint32_t difference = a - b;
+	uint32_t overflow = ((a ^ b) & (a ^ difference)) >> 31;
+
+	cpu->cpsr = (cpu->cpsr & ~(PSR_N | PSR_Z | PSR_C | PSR_V)) | nz_of(difference) |
+	            (uint32_t)(a >= b) << 29 | overflow << 28;
+	return difference;
 }
 
 /* a + b + carry; a subtraction adds the complement with carry 1. */

@@ -82,8 +82,7 @@ static enum exec return_from_exception(struct cpu *cpu, uint32_t insn)
 		cpu->r[RN(insn)] = moved(insn, base);
 	if (!cpu_set_cpsr(cpu, cpsr))
 		return cpu_stop(cpu, "RFE to a state 0x%08x that does not exist", cpsr);
-	cpu->next_pc = pc & (cpu->cpsr & PSR_T ? ~1u : ~3u);
-	return EXEC_OK;
+	return cpu_jump(cpu, pc);
 }
 
 enum exec arm_unconditional_v6(struct cpu *cpu, uint32_t insn)
@@ -109,6 +108,7 @@ static enum exec coprocessor_range(struct cpu *cpu, uint32_t insn)
 {
 	if (RS(insn) != 15)
 		return EXEC_UNDEFINED;
+	cpu_attend(cpu); /* it may be the I-cache's */
 	return cp15_range(cpu, insn >> 4 & 15, insn & 15, cpu->r[RN(insn)], cpu->r[RD(insn)]);
 }
 

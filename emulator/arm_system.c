@@ -1,4 +1,4 @@
-/* ARM state: branches, status registers, coprocessors; and the table that finds an instruction. */
+/* ARM state: branches, status registers, coprocessors. */
 #include "arm_insn.h"
 #include "cp15.h"
 #include "host.h"
@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-static enum exec branch(struct cpu *cpu, uint32_t insn)
+enum exec arm_branch(struct cpu *cpu, uint32_t insn)
 {
 	int32_t offset = (int32_t)(insn << 8) >> 6;
 	uint32_t target = cpu->r[15] + (uint32_t)offset;
@@ -15,15 +15,13 @@ static enum exec branch(struct cpu *cpu, uint32_t insn)
 		cpu->r[14] = cpu->pc + 4;
 	else if (target == cpu->pc && (cpu->cpsr & PSR_I))
 		return EXEC_HALT;
-	cpu->next_pc = target;
-	return EXEC_OK;
+	return cpu_jump(cpu, target);
 }
 
 /* BX; BXJ without Jazelle is the same. */
 static enum exec branch_exchange(struct cpu *cpu, uint32_t insn)
 {
-	cpu_branch_exchange(cpu, cpu->r[RM(insn)]);
-	return EXEC_OK;
+	return cpu_branch_exchange(cpu, cpu->r[RM(insn)]);
 }
 
 static enum exec branch_link_exchange(struct cpu *cpu, uint32_t insn)
@@ -31,8 +29,7 @@ static enum exec branch_link_exchange(struct cpu *cpu, uint32_t insn)
 	uint32_t target = cpu->r[RM(insn)];
 
 	cpu->r[14] = cpu->pc + 4;
-	cpu_branch_exchange(cpu, target);
-	return EXEC_OK;
+	return cpu_branch_exchange(cpu, target);
 }
 
 enum exec arm_breakpoint(struct cpu *cpu, uint32_t insn)
@@ -125,8 +122,12 @@ static enum exec coprocessor_register(struct cpu *cpu, uint32_t insn)
 		return debug_register(cpu, op, is_read, RD(insn));
 	if ((insn >> 8 & 15) != 15 || (cpu->user_shift && !cp15_is_for_user(cpu, op, is_read)))
 		return EXEC_UNDEFINED;
-	if (!is_read)
-		return cp15_write(cpu, op, cpu->r[RD(insn)]);
+	if (!is_read) {
+		result = cp15_write(cpu, op, cpu->r[RD(insn)]);
+		if (cpu->mem->fetch_line == FETCH_NONE)
+			cpu_attend(cpu);
+		return result;
+	}
 	result = cp15_read(cpu, op, &value);
 	if (result != EXEC_OK)
 		return result;
@@ -150,8 +151,8 @@ __attribute__((noinline)) enum exec arm_unconditional(struct cpu *cpu, uint32_t 
 		int32_t offset = (int32_t)(insn << 8) >> 6;
 
 		cpu->r[14] = cpu->pc + 4;
-		cpu_branch_exchange(cpu, (cpu->r[15] + (uint32_t)offset + (insn >> 23 & 2)) | 1);
-		return EXEC_OK;
+		return cpu_branch_exchange(cpu,
+		                           (cpu->r[15] + (uint32_t)offset + (insn >> 23 & 2)) | 1);
 	}
 	if ((insn & 0x0d70f000) == 0x0550f000) /* PLD, which is ignored */
 		return EXEC_OK;
@@ -166,70 +167,8 @@ const struct arm_row arm_system_rows[] = {
 	{0x0ff000f0, 0x01200020, branch_exchange},
 	{0x0ff000f0, 0x01200030, branch_link_exchange},
 	{0x0ff000f0, 0x01200070, arm_breakpoint},
-	{0x0e000000, 0x0a000000, branch},
+	{0x0e000000, 0x0a000000, arm_branch},
 	{0x0f000010, 0x0e000010, coprocessor_register},
 	{0x0f000000, 0x0f000000, software_interrupt},
 	{0, 0, NULL},
 };
-
-static arm_fn *decode_table[2][4096]; /* ARMv5, ARMv6 */
-
-/* The bits that choose, and where they are in the instruction. */
-static arm_fn *decode(uint32_t insn, const struct arm_row *const *tables)
-{
-	for (; *tables; tables++) {
-		for (const struct arm_row *row = *tables; row->run; row++) {
-			if ((insn & row->mask) == row->value)
-				return row->run;
-		}
-	}
-	return arm_undefined;
-}
-
-void arm_init(struct cpu *cpu)
-{
-	static const struct arm_row *const v6[] = {
-		arm_media_rows,  arm_dual_rows,     arm_exclusive_rows,
-		arm_state_rows,  arm_multiply_rows, arm_memory_rows,
-		arm_system_rows, arm_data_rows,     NULL};
-	const struct arm_row *const *tables = cpu->v6 ? v6 : v6 + 4;
-	/* cppcheck-suppress AssignmentIntegerToAddress ; it is a table of functions */
-	arm_fn **table = decode_table[cpu->v6];
-
-	for (uint32_t i = 0; i < 4096; i++)
-		/* cppcheck-suppress AssignmentAddressToInteger ; it is a table of functions */
-		table[i] = decode((i & 0xff0) << 16 | (i & 0xf) << 4, tables);
-	cpu->arm_table = table;
-}
-
-__attribute__((noinline)) enum exec arm_run(struct cpu *cpu)
-{
-	struct mem *mem = cpu->mem;
-	arm_fn *const *table = cpu->arm_table;
-	uint64_t count = cpu->count;
-	uint32_t pc = cpu->pc;
-
-	do {
-		enum exec result = EXEC_OK;
-		uint32_t insn;
-
-		cpu->pc = pc;
-		if (__builtin_expect(!mem_fetch(mem, pc, cpu->user_shift), 0)) {
-			cpu->count = count + 1;
-			return EXEC_PREFETCH_ABORT;
-		}
-		insn = host_read(mem->fetch_bytes + (pc & 28), 4);
-		cpu->r[15] = pc + 8;
-		cpu->next_pc = pc + 4;
-		if (insn >> 28 == 14 || (cpu_conditions[insn >> 28] >> (cpu->cpsr >> 28) & 1))
-			result = table[(insn >> 16 & 0xff0) | (insn >> 4 & 0xf)](cpu, insn);
-		else if (insn >> 28 == 15)
-			result = arm_unconditional(cpu, insn);
-		cpu->count = ++count; /* nobody else changes it */
-		if (__builtin_expect(result != EXEC_OK, 0))
-			return result;
-		pc = cpu_next_pc(cpu, pc + 4);
-	} while (count < cpu->run_until && !cpu->attention);
-	cpu->pc = pc;
-	return EXEC_OK;
-}

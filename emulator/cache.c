@@ -28,6 +28,19 @@ static uint64_t first_random(uint64_t seed)
 	return random ? random : 1;
 }
 
+#define MEMOS 1024u /* or one a set */
+
+/* A line of the right set each, so that a tag of another colour is not taken for it. */
+static void make_memo(struct cache *cache)
+{
+	uint32_t memos = cache->sets > MEMOS ? cache->sets : MEMOS;
+
+	cache->memo = xcalloc(memos, sizeof(*cache->memo));
+	cache->memo_mask = memos - 1;
+	for (uint32_t n = 0; n < memos; n++)
+		cache->memo[n] = (uint16_t)((n & (cache->sets - 1)) * cache->config.ways);
+}
+
 struct cache *cache_new(struct bus *bus, const struct cache_config *config, struct err *err)
 {
 	struct cache *cache;
@@ -49,14 +62,15 @@ struct cache *cache_new(struct bus *bus, const struct cache_config *config, stru
 	cache->bus = bus;
 	cache->config = *config;
 	cache->sets = lines / config->ways;
+	cache->way_bits = (uint32_t)__builtin_ctz(config->ways);
 	cache->round_robin = config->replacement == REPLACE_ROUND_ROBIN;
 	cache->random = first_random(config->seed);
 	cache->tag = xcalloc(lines, sizeof(*cache->tag));
 	cache->pa = xcalloc(lines, sizeof(*cache->pa));
 	cache->dirty = xcalloc(lines, sizeof(*cache->dirty));
 	cache->next_way = xcalloc(cache->sets, sizeof(*cache->next_way));
-	cache->last_way = xcalloc(cache->sets, sizeof(*cache->last_way));
 	cache->data = xcalloc(lines, CACHE_LINE);
+	make_memo(cache);
 	return cache;
 }
 
@@ -68,7 +82,7 @@ void cache_free(struct cache *cache)
 	free(cache->pa);
 	free(cache->dirty);
 	free(cache->next_way);
-	free(cache->last_way);
+	free(cache->memo);
 	free(cache->data);
 	free(cache);
 }
@@ -78,19 +92,31 @@ void cache_set_round_robin(struct cache *cache, bool on)
 	cache->round_robin = on || cache->config.replacement == REPLACE_ROUND_ROBIN;
 }
 
+/* Most caches have four ways. Returns the way, or one that there is not. */
+static inline uint32_t way_of(const uint32_t *tags, uint32_t ways, uint32_t wanted)
+{
+	uint32_t way = 0;
+
+	if (ways == 4)
+		return tags[0] == wanted   ? 0
+		       : tags[1] == wanted ? 1
+		       : tags[2] == wanted ? 2
+		       : tags[3] == wanted ? 3
+		                           : 4;
+	while (way < ways && tags[way] != wanted)
+		way++;
+	return way;
+}
+
 uint32_t cache_search(struct cache *cache, uint32_t mva, uint32_t pa)
 {
-	uint32_t set = cache_set(cache, mva, pa);
-	uint32_t wanted = cache_tag(cache, mva, pa);
-	const uint32_t *tags = &cache->tag[set * cache->config.ways];
+	uint32_t first = cache_set(cache, mva, pa) << cache->way_bits;
+	uint32_t way = way_of(&cache->tag[first], cache->config.ways, cache_tag(cache, mva, pa));
 
-	for (uint32_t way = 0; way < cache->config.ways; way++) {
-		if (tags[way] == wanted) {
-			cache->last_way[set] = (uint8_t)way;
-			return set * cache->config.ways + way;
-		}
-	}
-	return CACHE_MISS;
+	if (way == cache->config.ways)
+		return CACHE_MISS;
+	*cache_memo(cache, mva) = (uint16_t)(first + way);
+	return first + way;
 }
 
 static uint32_t random_way(struct cache *cache)
@@ -154,15 +180,16 @@ uint32_t cache_fill(struct cache *cache, uint32_t mva, uint32_t pa)
 {
 	uint32_t set = cache_set(cache, mva, pa);
 	uint32_t way = victim_way(cache, set);
-	uint32_t line = set * cache->config.ways + way;
+	uint32_t line = (set << cache->way_bits) + way;
 	const uint8_t *memory = bus_ram(cache->bus, pa & ~(CACHE_LINE - 1), CACHE_LINE);
 
 	assert(memory != NULL);
-	write_back(cache, line);
+	if (cache->dirty[line])
+		write_back(cache, line);
 	memcpy(cache_bytes(cache, line), memory, CACHE_LINE);
 	cache->tag[line] = cache_tag(cache, mva, pa);
 	cache->pa[line] = pa & ~(CACHE_LINE - 1);
-	cache->last_way[set] = (uint8_t)way;
+	*cache_memo(cache, mva) = (uint16_t)line;
 	return line;
 }
 
@@ -265,12 +292,10 @@ void cache_snap(struct cache *cache, struct snap *snap)
 	snap_bytes(snap, cache->pa, lines * sizeof(*cache->pa));
 	snap_bytes(snap, cache->dirty, lines * sizeof(*cache->dirty));
 	snap_bytes(snap, cache->next_way, cache->sets * sizeof(*cache->next_way));
-	snap_bytes(snap, cache->last_way, cache->sets * sizeof(*cache->last_way));
 	snap_bytes(snap, cache->data, (size_t)lines * CACHE_LINE);
 	snap_need(snap, cache->rover < lines);
 	for (uint32_t set = 0; set < cache->sets; set++)
-		snap_need(snap, cache->next_way[set] < cache->config.ways &&
-		                        cache->last_way[set] < cache->config.ways);
+		snap_need(snap, cache->next_way[set] < cache->config.ways);
 	for (uint32_t line = 0; line < lines; line++)
 		snap_need(snap,
 		          !cache->dirty[line] || bus_ram(cache->bus, cache->pa[line], CACHE_LINE));

@@ -62,6 +62,7 @@ struct cache {
 	struct cache_config config;
 	struct cache_stats stats;
 	uint32_t sets;
+	uint32_t way_bits; /* 1 << way_bits are the ways */
 	uint32_t dirty_lines;
 	uint32_t rover;    /* where test-and-clean looks next */
 	bool round_robin;  /* what SCTLR.RR or the configuration asks for */
@@ -70,8 +71,10 @@ struct cache {
 	uint32_t *pa;      /* of the line */
 	uint8_t *dirty;    /* bit 0: lower half, bit 1: upper half */
 	uint8_t *next_way; /* [set], for round robin */
-	uint8_t *last_way; /* [set], where the last hit was: looked at first */
-	uint8_t *data;     /* CACHE_LINE bytes a line */
+	uint16_t *
+		memo; /* line of its set that some of its addresses were found in last: looked at first */
+	uint32_t memo_mask;
+	uint8_t *data; /* CACHE_LINE bytes a line */
 };
 
 /* Make a cache, all lines invalid. Returns NULL with *err (ERR_INVALID) naming what no cache can have. */
@@ -125,11 +128,17 @@ static inline uint32_t cache_set(const struct cache *cache, uint32_t mva, uint32
 	return cache_set_address(cache, mva, pa) / CACHE_LINE & (cache->sets - 1);
 }
 
-/* The line that holds this address if it is the one that was hit last in its set, or CACHE_MISS. */
+/* By virtual address whatever the kind: with CACHE_PIPT there is one line of that tag at most, and else the set is among its
+ * bits. */
+static inline uint16_t *cache_memo(const struct cache *cache, uint32_t mva)
+{
+	return &cache->memo[mva / CACHE_LINE & cache->memo_mask];
+}
+
+/* The line that holds this address if it is the one that it was found in last, or CACHE_MISS. */
 static inline uint32_t cache_find_last(const struct cache *cache, uint32_t mva, uint32_t pa)
 {
-	uint32_t set = cache_set(cache, mva, pa);
-	uint32_t line = set * cache->config.ways + cache->last_way[set];
+	uint32_t line = *cache_memo(cache, mva);
 
 	return cache->tag[line] == cache_tag(cache, mva, pa) ? line : CACHE_MISS;
 }

@@ -4,19 +4,23 @@
 
 #include <stddef.h>
 
-/* Maintenance comes by the thousand, so the likely row is remembered. */
+#define MEMOS 32u
+
+/* Maintenance comes by the thousand, and in turns, so rows that were found are remembered. */
 static const struct cp15_row *row_of(const struct cpu *cpu, struct cp15_op op)
 {
-	static _Thread_local const struct cp15_row *last[2] = {cp15_arm926_rows, cp15_arm11_rows};
-	const struct cp15_row *row = last[cpu->v6];
+	static _Thread_local const struct cp15_row *memos[2][MEMOS];
+	const struct cp15_row **memo =
+		&memos[cpu->v6][(op.crn * 2u ^ op.crm ^ op.opc2 * 4u) % MEMOS];
+	const struct cp15_row *row = *memo;
 
-	if (row->op.opc1 == op.opc1 && row->op.crn == op.crn && row->op.crm == op.crm &&
+	if (row && row->op.opc1 == op.opc1 && row->op.crn == op.crn && row->op.crm == op.crm &&
 	    row->op.opc2 == op.opc2)
 		return row;
 	for (row = cpu->v6 ? cp15_arm11_rows : cp15_arm926_rows; row->read || row->write; row++) {
 		if (row->op.crn == op.crn && row->op.crm == op.crm && row->op.opc2 == op.opc2 &&
 		    row->op.opc1 == op.opc1) {
-			last[cpu->v6] = row;
+			*memo = row;
 			return row;
 		}
 	}

@@ -72,7 +72,7 @@ uint32_t cp15_read_pid(struct cpu *cpu)
 
 enum exec cp15_write_pid(struct cpu *cpu, uint32_t value)
 {
-	cpu->mem->mmu.pid = value & 0xfe000000u;
+	mmu_set_pid(&cpu->mem->mmu, value & 0xfe000000u);
 	mem_fetch_forget(cpu->mem);
 	return EXEC_OK;
 }

@@ -94,7 +94,7 @@ bool cpu_set_cpsr(struct cpu *cpu, uint32_t value)
 		mem_fetch_forget(cpu->mem); /* permissions differ */
 	}
 	cpu->cpsr = value;
-	cpu->attention = true;
+	cpu_attend(cpu);
 	return true;
 }
 
@@ -138,27 +138,28 @@ enum exec cpu_stop(struct cpu *cpu, const char *fmt, ...)
 	return EXEC_STOP;
 }
 
-void cpu_branch_exchange(struct cpu *cpu, uint32_t target)
+enum exec cpu_branch_exchange(struct cpu *cpu, uint32_t target)
 {
 	uint32_t thumb = target & 1 ? PSR_T : 0;
 
 	if ((cpu->cpsr & PSR_T) != thumb) {
 		cpu->cpsr ^= PSR_T;
-		cpu->attention = true;
+		cpu_attend(cpu);
 	}
-	cpu->next_pc = target & (thumb ? ~1u : ~3u);
+	return cpu_jump(cpu, target);
 }
 
 void cpu_poke(struct cpu *cpu)
 {
 	cpu->run_until = 0;
+	cpu_attend(cpu);
 }
 
 void cpu_set_line(struct cpu *cpu, enum cpu_line line, bool level)
 {
 	if (level) {
 		cpu->lines |= (uint32_t)line;
-		cpu->attention = true;
+		cpu_attend(cpu);
 		cpu->waiting = false;
 	} else {
 		cpu->lines &= ~(uint32_t)line;
@@ -170,7 +171,7 @@ enum exec cpu_run(struct cpu *cpu)
 	while (cpu->count < cpu->run_until) {
 		enum exec result;
 
-		cpu->attention = false;
+		cpu->stop_at = cpu->run_until;
 		if (cpu->lines && cpu_interrupt(cpu))
 			continue;
 		result = cpu->cpsr & PSR_T ? thumb_run(cpu) : arm_run(cpu);

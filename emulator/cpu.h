@@ -36,9 +36,10 @@ enum cpu_mode {
 /* Registers that modes do not share: one bank a mode, USR and SYS together. */
 enum cpu_bank { BANK_USR, BANK_FIQ, BANK_IRQ, BANK_SVC, BANK_ABT, BANK_UND, BANKS };
 
-/* How an instruction ended. Whatever is not EXEC_OK has changed no register but the PC. */
+/* How an instruction ended. What is neither of the first two has changed no register but the PC. */
 enum exec {
-	EXEC_OK,
+	EXEC_OK,             /* on with the one behind it */
+	EXEC_JUMP,           /* on at cpu->next_pc */
 	EXEC_DATA_ABORT,     /* mem->data_fault says why */
 	EXEC_PREFETCH_ABORT, /* also BKPT */
 	EXEC_UNDEFINED,
@@ -53,6 +54,18 @@ enum cpu_model { CPU_ARM926, CPU_ARM1136, CPU_ARM1176 };
 
 typedef enum exec arm_fn(struct cpu *cpu, uint32_t insn);
 
+/* A line of ARM code, and what to do for it. It is known by its bytes, so nobody has to say when memory or the I-cache has
+ * changed. */
+struct arm_line {
+	uint64_t bytes[4];
+	struct arm_op {
+		arm_fn *run;
+		uint32_t insn;
+	} ops[8];
+};
+
+#define ARM_LINES 1024u
+
 /* Registers of CP15 that change nothing here; ARMv6. */
 struct cp15_state {
 	uint32_t aux_control;
@@ -63,15 +76,16 @@ struct cp15_state {
 struct cpu {
 	uint32_t r[16];      /* r[15] while an instruction runs: its address + 8, in Thumb + 4 */
 	uint32_t pc;         /* of the instruction that runs, or is next */
-	uint32_t next_pc;    /* of the one behind it; branches write here */
+	uint32_t next_pc;    /* where EXEC_JUMP and exceptions go */
 	uint32_t cpsr;       /* change the mode by cpu_set_cpsr() only */
 	uint32_t user_shift; /* 2 in user mode, else 0: which permissions a plain access needs */
 	uint32_t lines;      /* asserted interrupt inputs, enum cpu_line */
-	bool attention;     /* an interrupt may be due, or the state has changed to or from Thumb */
-	uint64_t count;     /* instructions since reset */
-	uint64_t run_until; /* cpu_run() returns when count gets there */
-	bool waiting;       /* in WFI: no line asserted since */
-	struct mem *mem;    /* borrowed */
+	uint64_t count;      /* instructions since reset */
+	uint64_t run_until;  /* cpu_run() returns when count gets there */
+	uint64_t
+		stop_at; /* and arm_run() and thumb_run() then: run_until, or 0 after cpu_attend() */
+	bool waiting;    /* in WFI: no line asserted since */
+	struct mem *mem; /* borrowed */
 	uint32_t spsr[BANKS];
 	uint32_t bank_sp_lr[BANKS][2]; /* r13, r14 of the modes that do not run */
 	uint32_t bank_low[2][5];       /* r8-r12: [0] all modes but FIQ, [1] FIQ */
@@ -82,6 +96,7 @@ struct cpu {
 	struct cp15_state cp15;
 	arm_fn *const *arm_table, *const *thumb_table; /* of the model */
 	char stop_text[160];
+	struct arm_line code[ARM_LINES]; /* by virtual address; arm_run() fills them */
 };
 
 /* Fill the decode tables and put a core of that model, and mem's MMU, into the state after reset: SVC
@@ -120,8 +135,15 @@ uint32_t *cpu_stack_of(struct cpu *cpu, uint32_t mode);
 /* Record that something is not modelled, with the PC. Returns EXEC_STOP. */
 enum exec cpu_stop(struct cpu *cpu, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Branch to target, to Thumb when bit 0 is set (BX, BLX, loads of the PC). */
-void cpu_branch_exchange(struct cpu *cpu, uint32_t target);
+/* Jump to target without a change of state. Returns EXEC_JUMP. */
+static inline enum exec cpu_jump(struct cpu *cpu, uint32_t target)
+{
+	cpu->next_pc = target & (cpu->cpsr & PSR_T ? ~1u : ~3u);
+	return EXEC_JUMP;
+}
+
+/* Branch to target, to Thumb when bit 0 is set (BX, BLX, loads of the PC). Returns EXEC_JUMP. */
+enum exec cpu_branch_exchange(struct cpu *cpu, uint32_t target) __attribute__((warn_unused_result));
 
 /* Take the exception for how the instruction at cpu->pc ended; sets next_pc. */
 void cpu_exception(struct cpu *cpu, enum exec why);
@@ -135,8 +157,14 @@ enum exec cpu_change_state(struct cpu *cpu, uint32_t aif, uint32_t imod, bool to
 /* SETEND. */
 enum exec cpu_set_endian(struct cpu *cpu, bool big);
 
-/* Run instructions from cpu->pc on, at least one, as long as nothing asks for attention and count is below
- * run_until. EXEC_OK, or how the one at cpu->pc ended; that is counted, too. */
+/* After this instruction let cpu_run() look again at what decides how it goes on: interrupts, the state, the fetch line. */
+static inline void cpu_attend(struct cpu *cpu)
+{
+	cpu->stop_at = 0;
+}
+
+/* Run instructions from cpu->pc on, at least one, as long as count is below stop_at. EXEC_OK, or how the one at cpu->pc ended;
+ * that is counted, too. */
 enum exec arm_run(struct cpu *cpu);
 enum exec thumb_run(struct cpu *cpu);
 

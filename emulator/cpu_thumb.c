@@ -149,9 +149,8 @@ static enum exec alu_high(struct cpu *cpu, uint32_t insn)
 static enum exec write_high(struct cpu *cpu, unsigned n, uint32_t value)
 {
 	if (n == 15)
-		cpu->next_pc = value & ~1u;
-	else
-		cpu->r[n] = value;
+		return cpu_jump(cpu, value);
+	cpu->r[n] = value;
 	return EXEC_OK;
 }
 
@@ -178,8 +177,7 @@ static enum exec branch_exchange(struct cpu *cpu, uint32_t insn)
 
 	if (insn & 0x80)
 		cpu->r[14] = (cpu->pc + 2) | 1;
-	cpu_branch_exchange(cpu, target);
-	return EXEC_OK;
+	return cpu_branch_exchange(cpu, target);
 }
 
 static bool load_rotated(struct cpu *cpu, uint32_t address, uint32_t *value)
@@ -370,9 +368,7 @@ static enum exec pop(struct cpu *cpu, uint32_t insn)
 		return EXEC_DATA_ABORT;
 	cpu->r[13] += bytes_of(list);
 	write_list(cpu, list & 0xff, values);
-	if (list & 0x8000)
-		cpu_branch_exchange(cpu, values[15]);
-	return EXEC_OK;
+	return list & 0x8000 ? cpu_branch_exchange(cpu, values[15]) : EXEC_OK;
 }
 
 static enum exec store_multiple(struct cpu *cpu, uint32_t insn)
@@ -399,14 +395,13 @@ static enum exec load_multiple(struct cpu *cpu, uint32_t insn)
 static enum exec branch_if(struct cpu *cpu, uint32_t insn)
 {
 	if (cpu_conditions[insn >> 8 & 15] >> (cpu->cpsr >> 28) & 1)
-		cpu->next_pc = cpu->r[15] + 2 * (uint32_t)(int8_t)insn;
+		return cpu_jump(cpu, cpu->r[15] + 2 * (uint32_t)(int8_t)insn);
 	return EXEC_OK;
 }
 
 static enum exec branch(struct cpu *cpu, uint32_t insn)
 {
-	cpu->next_pc = cpu->r[15] + (uint32_t)((int32_t)(insn << 21) >> 20);
-	return EXEC_OK;
+	return cpu_jump(cpu, cpu->r[15] + (uint32_t)((int32_t)(insn << 21) >> 20));
 }
 
 /* BL and BLX are two instructions: the first leaves the upper part of the target in LR. */
@@ -421,8 +416,7 @@ static enum exec link_suffix(struct cpu *cpu, uint32_t insn)
 	uint32_t target = cpu->r[14] + 2 * (insn & 0x7ff);
 
 	cpu->r[14] = (cpu->pc + 2) | 1;
-	cpu->next_pc = target & ~1u;
-	return EXEC_OK;
+	return cpu_jump(cpu, target);
 }
 
 static enum exec link_exchange_suffix(struct cpu *cpu, uint32_t insn)
@@ -432,8 +426,7 @@ static enum exec link_exchange_suffix(struct cpu *cpu, uint32_t insn)
 	if (insn & 1)
 		return EXEC_UNDEFINED;
 	cpu->r[14] = (cpu->pc + 2) | 1;
-	cpu_branch_exchange(cpu, target & ~3u);
-	return EXEC_OK;
+	return cpu_branch_exchange(cpu, target & ~3u);
 }
 
 static enum exec software_interrupt(struct cpu *cpu, uint32_t insn)
@@ -582,13 +575,12 @@ __attribute__((noinline)) enum exec thumb_run(struct cpu *cpu)
 		}
 		insn = host_read(mem->fetch_bytes + (pc & 30), 2);
 		cpu->r[15] = pc + 4;
-		cpu->next_pc = pc + 2;
 		result = table[insn >> 6](cpu, insn);
 		cpu->count = ++count; /* nobody else changes it */
-		if (__builtin_expect(result != EXEC_OK, 0))
+		if (__builtin_expect(result > EXEC_JUMP, 0))
 			return result;
-		pc = cpu_next_pc(cpu, pc + 2);
-	} while (count < cpu->run_until && !cpu->attention);
+		pc = result == EXEC_JUMP ? cpu->next_pc : pc + 2;
+	} while (count < cpu->stop_at);
 	cpu->pc = pc;
 	return EXEC_OK;
 }

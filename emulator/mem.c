@@ -17,7 +17,6 @@ void mem_init(struct mem *mem, struct bus *bus, struct cache *d, struct cache *i
 	mem->d = d;
 	mem->i = i;
 	mem->fetch_line = FETCH_NONE;
-	mem->fetch_age = 1; /* the memos are of age 0 */
 	mmu_init(&mem->mmu, bus);
 }
 
@@ -29,94 +28,86 @@ void mem_trace(struct mem *mem, const struct cpu *cpu, struct trace *trace)
 		mem->d->trace = trace;
 	bus_trace(mem->bus, trace);
 	mem_fetch_forget(mem);
+	mmu_watch(&mem->mmu, trace != NULL);
 	trace_attach(trace, cpu, mem);
 }
 
-/* What most accesses are: aligned, translated and allowed, nobody following, and to RAM that is not cached or
- * to the line that was hit last in its set. These are done in the functions that the core calls, which
- * then need no stack; all others by the slow ones. NULL: slow. */
-ALWAYS_INLINE const struct tlb_entry *quick_entry(const struct mem *mem, uint32_t va, uint32_t need,
-                                                  unsigned bytes)
+/* The line of a load, after a fill if need be. */
+ALWAYS_INLINE uint32_t line_to_load(struct cache *d, uint32_t mva, uint32_t pa)
 {
-	uint32_t mva = mmu_mva(&mem->mmu, va);
-	const struct tlb_entry *entry = &mem->mmu.tlb[(mva >> 10) % TLB_SIZE];
+	uint32_t line = cache_search(d, mva, pa);
 
-	if (__builtin_expect(!(va & (bytes - 1)) && entry->tag == mva >> 10 &&
-	                             (entry->allow & need) && entry->host && !mem->trace,
-	                     1))
-		return entry;
-	return NULL;
-}
-
-ALWAYS_INLINE uint32_t quick_line(const struct mem *mem, const struct tlb_entry *entry, uint32_t va)
-{
-	return cache_find_last(mem->d, mmu_mva(&mem->mmu, va), entry->pa | (va & 0x3ff));
+	if (line != CACHE_MISS) {
+		d->stats.hits++;
+		return line;
+	}
+	d->stats.misses++;
+	return cache_fill(d, mva, pa);
 }
 
 /* The same code with and without a trace, so that the one without has nothing of it. */
-ALWAYS_INLINE bool load_how(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,
-                            uint32_t *value, bool traced)
+ALWAYS_INLINE uint64_t load_how(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,
+                                bool traced)
 {
 	const struct tlb_entry *entry;
 	uint32_t line = CACHE_MISS;
-	uint32_t mva, pa;
+	uint32_t mva, pa, value;
 
 	if (va & (bytes - 1)) {
 		if (mem->mmu.control & (SCTLR_A | SCTLR_U))
-			return mem_load_unaligned(mem, va, shift, bytes, value);
+			return mem_load_unaligned(mem, va, shift, bytes);
 		va &= ~(bytes - 1);
 	}
 	mva = mmu_mva(&mem->mmu, va);
 	entry = mmu_find(&mem->mmu, mva, ALLOW_READ << shift, &mem->data_fault);
 	if (!entry)
-		return false;
+		return MEM_ABORT;
 	pa = entry->pa | (mva & 0x3ff);
 	if (mem->d && (entry->attr & TLB_DCACHED) && entry->host) {
-		line = cache_find(mem->d, mva, pa);
-		if (line == CACHE_MISS) {
-			line = cache_fill(mem->d, mva, pa);
-			mem->d->stats.misses++;
-		} else {
-			mem->d->stats.hits++;
-		}
-		*value = host_read(cache_bytes(mem->d, line) + (mva & (CACHE_LINE - 1)), bytes);
+		line = line_to_load(mem->d, mva, pa);
+		value = host_read(cache_bytes(mem->d, line) + (mva & (CACHE_LINE - 1)), bytes);
 	} else if (entry->host) {
-		*value = host_read(entry->host + (mva & 0x3ff), bytes);
+		value = host_read(entry->host + (mva & 0x3ff), bytes);
 	} else {
-		*value = bus_read(mem->bus, pa, bytes);
+		value = bus_read(mem->bus, pa, bytes);
 	}
 	if (traced && entry->host)
-		trace_load(mem->trace, &(struct trace_access){mva, pa, bytes, mem->d, line},
-		           *value);
-	return true;
+		trace_load(mem->trace, &(struct trace_access){mva, pa, bytes, mem->d, line}, value);
+	return value;
 }
 
-static __attribute__((noinline)) bool load_slowly(struct mem *mem, uint32_t va, uint32_t shift,
-                                                  unsigned bytes, uint32_t *value)
+const uint8_t *mem_load_place(struct mem *mem, uint32_t va, uint32_t need, unsigned bytes,
+                              unsigned count)
 {
-	if (mem->trace)
-		return load_how(mem, va, shift, bytes, value, true);
-	return load_how(mem, va, shift, bytes, value, false);
-}
-
-ALWAYS_INLINE bool load(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,
-                        uint32_t *value)
-{
-	const struct tlb_entry *entry = quick_entry(mem, va, ALLOW_READ << shift, bytes);
+	const struct tlb_entry *entry = mmu_quick(&mem->mmu, va, need, bytes);
 	uint32_t line;
 
 	if (!entry)
-		return load_slowly(mem, va, shift, bytes, value);
-	if (!mem->d || !(entry->attr & TLB_DCACHED)) {
-		*value = host_read(entry->host + (va & 0x3ff), bytes);
-		return true;
-	}
-	line = quick_line(mem, entry, va);
-	if (line == CACHE_MISS)
-		return load_slowly(mem, va, shift, bytes, value);
-	mem->d->stats.hits++;
-	*value = host_read(cache_bytes(mem->d, line) + (va & (CACHE_LINE - 1)), bytes);
-	return true;
+		return NULL;
+	if (!mem->d)
+		return entry->host + (va & 0x3ff);
+	line = line_to_load(mem->d, va, entry->pa | (va & 0x3ff));
+	mem->d->stats.hits += count - 1;
+	return cache_bytes(mem->d, line) + (va & (CACHE_LINE - 1));
+}
+
+__attribute__((noinline)) uint64_t mem_load_slowly(struct mem *mem, uint32_t va, uint32_t shift,
+                                                   unsigned bytes)
+{
+	const uint8_t *at = mem_load_place(mem, va, ALLOW_READ << shift, bytes, 1);
+
+	if (at)
+		return host_read(at, bytes);
+	if (mem->trace)
+		return load_how(mem, va, shift, bytes, true);
+	return load_how(mem, va, shift, bytes, false);
+}
+
+ALWAYS_INLINE uint64_t load(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes)
+{
+	const uint8_t *at = mem_quick_load(mem, va, ALLOW_READ << shift, bytes, 1);
+
+	return at ? host_read(at, bytes) : mem_load_slowly(mem, va, shift, bytes);
 }
 
 /* A store to a cacheable page: into the line when it hits. Memory gets it too unless the page is
@@ -126,7 +117,7 @@ ALWAYS_INLINE uint32_t store_cached(struct mem *mem, const struct tlb_entry *ent
 {
 	struct cache *d = mem->d;
 	uint32_t pa = entry->pa | (mva & 0x3ff);
-	uint32_t line = cache_find(d, mva, pa);
+	uint32_t line = cache_search(d, mva, pa);
 
 	if (line == CACHE_MISS) {
 		d->stats.misses++;
@@ -179,9 +170,42 @@ ALWAYS_INLINE bool store_how(struct mem *mem, uint32_t va, uint32_t shift, unsig
 	return true;
 }
 
-static __attribute__((noinline)) bool store_slowly(struct mem *mem, uint32_t va, uint32_t shift,
-                                                   unsigned bytes, uint32_t value)
+uint8_t *mem_store_place(struct mem *mem, uint32_t va, uint32_t need, unsigned bytes,
+                         unsigned count)
 {
+	const struct tlb_entry *entry = mmu_quick(&mem->mmu, va, need, bytes);
+	struct cache *d = mem->d;
+	uint32_t line;
+
+	if (!entry)
+		return NULL;
+	if (!d)
+		return entry->host + (va & 0x3ff);
+	line = cache_search(d, va, entry->pa | (va & 0x3ff));
+	if (line == CACHE_MISS && !d->config.write_allocate) {
+		d->stats.misses += count;
+		return entry->host + (va & 0x3ff);
+	}
+	d->stats.hits += count;
+	if (line == CACHE_MISS) {
+		d->stats.hits--;
+		d->stats.misses++;
+		line = cache_fill(d, va, entry->pa | (va & 0x3ff));
+	}
+	cache_mark_dirty(d, line, va);
+	cache_mark_dirty(d, line, va + bytes * (count - 1));
+	return cache_bytes(d, line) + (va & (CACHE_LINE - 1));
+}
+
+__attribute__((noinline)) bool mem_store_slowly(struct mem *mem, uint32_t va, uint32_t shift,
+                                                unsigned bytes, uint32_t value)
+{
+	uint8_t *at = mem_store_place(mem, va, ALLOW_WRITE << shift, bytes, 1);
+
+	if (at) {
+		host_write(at, bytes, value);
+		return true;
+	}
 	if (mem->trace)
 		return store_how(mem, va, shift, bytes, value, true);
 	return store_how(mem, va, shift, bytes, value, false);
@@ -190,37 +214,27 @@ static __attribute__((noinline)) bool store_slowly(struct mem *mem, uint32_t va,
 ALWAYS_INLINE bool store(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,
                          uint32_t value)
 {
-	const struct tlb_entry *entry = quick_entry(mem, va, ALLOW_WRITE << shift, bytes);
-	uint32_t line;
+	uint8_t *at = mem_quick_store(mem, va, ALLOW_WRITE << shift, bytes);
 
-	if (!entry)
-		return store_slowly(mem, va, shift, bytes, value);
-	if (!mem->d || !(entry->attr & TLB_DCACHED)) {
-		host_write(entry->host + (va & 0x3ff), bytes, value);
-		return true;
-	}
-	line = quick_line(mem, entry, va);
-	if (line == CACHE_MISS || !(entry->attr & TLB_WRITEBACK))
-		return store_slowly(mem, va, shift, bytes, value);
-	mem->d->stats.hits++;
-	host_write(cache_bytes(mem->d, line) + (va & (CACHE_LINE - 1)), bytes, value);
-	cache_mark_dirty(mem->d, line, va);
+	if (!at)
+		return mem_store_slowly(mem, va, shift, bytes, value);
+	host_write(at, bytes, value);
 	return true;
 }
 
-bool mem_load8(struct mem *mem, uint32_t va, uint32_t shift, uint32_t *value)
+uint64_t mem_read8(struct mem *mem, uint32_t va, uint32_t shift)
 {
-	return load(mem, va, shift, 1, value);
+	return load(mem, va, shift, 1);
 }
 
-bool mem_load16(struct mem *mem, uint32_t va, uint32_t shift, uint32_t *value)
+uint64_t mem_read16(struct mem *mem, uint32_t va, uint32_t shift)
 {
-	return load(mem, va, shift, 2, value);
+	return load(mem, va, shift, 2);
 }
 
-bool mem_load32(struct mem *mem, uint32_t va, uint32_t shift, uint32_t *value)
+uint64_t mem_read32(struct mem *mem, uint32_t va, uint32_t shift)
 {
-	return load(mem, va, shift, 4, value);
+	return load(mem, va, shift, 4);
 }
 
 bool mem_store8(struct mem *mem, uint32_t va, uint32_t shift, uint32_t value)
@@ -254,19 +268,8 @@ static __attribute__((noinline)) void fetch_traced(struct mem *mem, uint32_t pc,
 	            host_read(mem->fetch_bytes + (pc & 30), bytes));
 }
 
-/* Remember the current fetch line. */
-/* NOLINTNEXTLINE(readability-non-const-parameter): it is kept, and counted in */
-static void remember(struct mem *mem, uint64_t *hits)
+static __attribute__((noinline)) bool fetch_slowly(struct mem *mem, uint32_t pc, uint32_t shift)
 {
-	uint32_t pc = mem->fetch_line;
-
-	mem->fetch_memo[pc >> 5 & (FETCH_MEMO - 1)] =
-		(struct fetch_memo){mem_fetch_key(mem, pc), mem->fetch_bytes, hits};
-}
-
-bool mem_fetch_line(struct mem *mem, uint32_t pc, uint32_t shift)
-{
-	uint64_t *hits = &mem->uncached_fetches;
 	uint32_t mva = mmu_mva(&mem->mmu, pc & ~(CACHE_LINE - 1));
 	uint32_t line = CACHE_MISS;
 	const struct tlb_entry *entry;
@@ -287,13 +290,11 @@ bool mem_fetch_line(struct mem *mem, uint32_t pc, uint32_t shift)
 	if (mem->i && (entry->attr & TLB_ICACHED)) {
 		line = cache_find(mem->i, mva, pa);
 		if (line == CACHE_MISS) {
-			mem_fetch_forget(mem); /* what was in that way */
 			line = cache_fill(mem->i, mva, pa);
 			mem->i->stats.misses++;
 		} else {
 			mem->i->stats.hits++;
 		}
-		hits = &mem->i->stats.hits;
 		mem->fetch_bytes = cache_bytes(mem->i, line);
 	} else {
 		mem->fetch_bytes = entry->host + (mva & 0x3ff);
@@ -301,8 +302,27 @@ bool mem_fetch_line(struct mem *mem, uint32_t pc, uint32_t shift)
 	mem->fetch_line = pc & ~(CACHE_LINE - 1);
 	if (__builtin_expect(mem->trace != NULL, 0))
 		fetch_traced(mem, pc, pa, line);
-	else
-		remember(mem, hits);
+	return true;
+}
+
+bool mem_fetch_line(struct mem *mem, uint32_t pc, uint32_t shift)
+{
+	uint32_t va = pc & ~(CACHE_LINE - 1), line;
+	const struct tlb_entry *entry = mmu_quick(&mem->mmu, va, ALLOW_EXECUTE << shift, 4);
+
+	if (!entry)
+		return fetch_slowly(mem, pc, shift);
+	if (!mem->i) {
+		mem->fetch_bytes = entry->host + (va & 0x3ff);
+		mem->fetch_line = va;
+		return true;
+	}
+	line = cache_find_last(mem->i, va, entry->pa | (va & 0x3ff));
+	if (line == CACHE_MISS)
+		return fetch_slowly(mem, pc, shift);
+	mem->i->stats.hits++;
+	mem->fetch_line = va;
+	mem->fetch_bytes = cache_bytes(mem->i, line);
 	return true;
 }
 
@@ -390,59 +410,30 @@ void mem_report_data_fault(struct mem *mem)
 	mem->far = mem->data_fault.mva;
 }
 
-/* Where a line that is fetched from is: in the I-cache, or in RAM. False when a loaded place cannot be. */
-static bool place_snap(struct mem *mem, const uint8_t **bytes, uint64_t **hits, struct snap *snap)
+/* The current fetch line: in the I-cache, or in RAM. It saves a look into the TLB, so a restored machine has to know it as
+ * well. */
+static void fetch_snap(struct mem *mem, struct snap *snap)
 {
-	uint8_t *ram = bus_ram(mem->bus, 0, 1);
-	struct cache *i;
-	const size_t cached = mem->i ? (size_t)mem->i->sets * mem->i->config.ways * CACHE_LINE : 0;
-	bool in_cache = mem->i && *bytes >= mem->i->data && *bytes < mem->i->data + cached;
-	uint64_t at = (uint64_t)(*bytes - (in_cache ? mem->i->data : ram));
+	const uint8_t *ram = bus_ram(mem->bus, 0, 1), *lines = mem->i ? mem->i->data : NULL;
+	size_t cached = mem->i ? (size_t)mem->i->sets * mem->i->config.ways * CACHE_LINE : 0;
+	uint32_t line = mem->fetch_line;
+	bool in_cache;
+	uint64_t at;
 
+	SNAP(snap, line);
+	mem->fetch_line = line;
+	if (line == FETCH_NONE)
+		return;
+	in_cache = lines && mem->fetch_bytes >= lines && mem->fetch_bytes < lines + cached;
+	at = (uint64_t)(mem->fetch_bytes - (in_cache ? lines : ram));
 	SNAP(snap, in_cache);
 	SNAP(snap, at);
 	if (!snap_loading(snap))
-		return true;
-	i = in_cache ? mem->i : NULL;
-	if (!snap_need(snap, (i != NULL) == in_cache &&
-	                             at < (i ? cached : bus_ram_bytes(mem->bus)) &&
-	                             at % CACHE_LINE == 0))
-		return false;
-	*bytes = (i ? i->data : ram) + at;
-	*hits = i ? &i->stats.hits : &mem->uncached_fetches;
-	return true;
-}
-
-/* What is remembered saves looks into the TLB, so a restored machine has to know it as well. The age is nobody's
- * business. */
-static void memo_snap(struct mem *mem, unsigned n, struct snap *snap)
-{
-	struct fetch_memo *memo = &mem->fetch_memo[n];
-	bool valid = memo->key >> 27 == mem->fetch_age;
-	uint32_t pc = (uint32_t)memo->key << 5;
-
-	SNAP(snap, valid);
-	if (!valid) {
-		memo->key = 0;
 		return;
-	}
-	SNAP(snap, pc);
-	if (place_snap(mem, &memo->bytes, &memo->hits, snap) &&
-	    snap_need(snap, (pc >> 5 & (FETCH_MEMO - 1)) == n))
-		memo->key = mem_fetch_key(mem, pc);
-	else
-		memo->key = 0;
-}
-
-static void fetch_snap(struct mem *mem, struct snap *snap)
-{
-	uint64_t *hits = NULL;
-
-	SNAP(snap, mem->fetch_line);
-	if (mem->fetch_line != FETCH_NONE && !place_snap(mem, &mem->fetch_bytes, &hits, snap))
+	mem->fetch_bytes = (in_cache ? lines : ram) + at;
+	if (!snap_need(snap,
+	               at < (in_cache ? cached : bus_ram_bytes(mem->bus)) && at % CACHE_LINE == 0))
 		mem->fetch_line = FETCH_NONE;
-	for (unsigned n = 0; n < FETCH_MEMO; n++)
-		memo_snap(mem, n, snap);
 }
 
 void mem_snap(struct mem *mem, struct snap *snap)

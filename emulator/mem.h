@@ -2,6 +2,7 @@
  * see the D-cache, fetches see the I-cache, and neither sees the other's. */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "cache.h"
@@ -12,15 +13,6 @@ struct cpu;
 struct trace;
 struct snap;
 
-#define FETCH_MEMO 64u
-
-/* A line that was fetched from lately. */
-struct fetch_memo {
-	uint64_t key; /* mem_fetch_key() */
-	const uint8_t *bytes;
-	uint64_t *hits; /* to count in */
-};
-
 struct mem {
 	struct bus *bus;            /* borrowed */
 	struct cache *d;            /* NULL: no D-cache, memory is coherent */
@@ -28,11 +20,8 @@ struct mem {
 	struct trace *trace;        /* mem_trace(); NULL: none */
 	uint32_t fetch_line;        /* virtual line whose words are below, or FETCH_NONE */
 	const uint8_t *fetch_bytes; /* 32 bytes: in the I-cache, or in RAM */
-	uint64_t fetch_age;         /* memos of another age are void */
-	uint64_t uncached_fetches;
-	struct fetch_memo fetch_memo[FETCH_MEMO]; /* by address; none while a trace follows */
-	uint32_t fetch_pa;                        /* where these are in memory; with a trace only */
-	struct fault data_fault;                  /* of the access that failed last */
+	uint32_t fetch_pa;          /* where these are in memory; with a trace only */
+	struct fault data_fault;    /* of the access that failed last */
 	struct fault fetch_fault;
 	uint32_t dfsr, ifsr, far; /* what CP15 shows */
 	uint32_t cache_type;      /* likewise; set by who made the caches */
@@ -47,19 +36,90 @@ void mem_init(struct mem *mem, struct bus *bus, struct cache *d, struct cache *i
 void mem_trace(struct mem *mem, const struct cpu *cpu, struct trace *trace);
 
 /* Loads and stores of 1, 2 and 4 bytes by virtual address. shift is cpu->user_shift, or 2 for an
- * access with user rights. False with mem->data_fault set, and nothing changed, when it aborts.
+ * access with user rights. When it aborts, nothing is changed but mem->data_fault: a load returns MEM_ABORT, a store false.
  * An address that is not aligned faults when SCTLR.A is set, is taken as it is with SCTLR.U (ARMv6),
  * and else loses its low bits. */
-bool mem_load8(struct mem *mem, uint32_t va, uint32_t shift, uint32_t *value);
-bool mem_load16(struct mem *mem, uint32_t va, uint32_t shift, uint32_t *value);
-bool mem_load32(struct mem *mem, uint32_t va, uint32_t shift, uint32_t *value);
+uint64_t mem_read8(struct mem *mem, uint32_t va, uint32_t shift);
+uint64_t mem_read16(struct mem *mem, uint32_t va, uint32_t shift);
+uint64_t mem_read32(struct mem *mem, uint32_t va, uint32_t shift);
 bool mem_store8(struct mem *mem, uint32_t va, uint32_t shift, uint32_t value);
 bool mem_store16(struct mem *mem, uint32_t va, uint32_t shift, uint32_t value);
 bool mem_store32(struct mem *mem, uint32_t va, uint32_t shift, uint32_t value);
 
+#define MEM_ABORT UINT64_MAX
+
+/* A load as the callers like it: false when it aborts, and *value is then of no use. */
+static inline bool mem_loaded(uint64_t got, uint32_t *value)
+{
+	*value = (uint32_t)got;
+	return got != MEM_ABORT;
+}
+
+static inline bool mem_load8(struct mem *mem, uint32_t va, uint32_t shift, uint32_t *value)
+{
+	return mem_loaded(mem_read8(mem, va, shift), value);
+}
+
+static inline bool mem_load16(struct mem *mem, uint32_t va, uint32_t shift, uint32_t *value)
+{
+	return mem_loaded(mem_read16(mem, va, shift), value);
+}
+
+static inline bool mem_load32(struct mem *mem, uint32_t va, uint32_t shift, uint32_t *value)
+{
+	return mem_loaded(mem_read32(mem, va, shift), value);
+}
+
+/* Where count words (or one thing of 1, 2 or 4 bytes) at va are, all in one line of the D-cache, to be read or written there as
+ * if by as many loads or stores: what most accesses are. need is ALLOW_READ or ALLOW_WRITE, shifted. NULL, when mmu_quick() does
+ * not do or the memo of the cache does not know: mem_read32() and the like have to be asked for each. */
+static inline const uint8_t *mem_quick_load(struct mem *mem, uint32_t va, uint32_t need,
+                                            unsigned bytes, unsigned count)
+{
+	const struct tlb_entry *entry = mmu_quick(&mem->mmu, va, need, bytes);
+	uint32_t line;
+
+	if (!entry)
+		return NULL;
+	if (!mem->d)
+		return entry->host + (va & 0x3ff);
+	line = cache_find_last(mem->d, va, entry->pa | (va & 0x3ff));
+	if (__builtin_expect(line == CACHE_MISS, 0))
+		return NULL;
+	mem->d->stats.hits += count;
+	return cache_bytes(mem->d, line) + (va & (CACHE_LINE - 1));
+}
+
+static inline uint8_t *mem_quick_store(struct mem *mem, uint32_t va, uint32_t need, unsigned bytes)
+{
+	const struct tlb_entry *entry = mmu_quick(&mem->mmu, va, need, bytes);
+	uint32_t line;
+
+	if (!entry)
+		return NULL;
+	if (!mem->d)
+		return entry->host + (va & 0x3ff);
+	line = cache_find_last(mem->d, va, entry->pa | (va & 0x3ff));
+	if (__builtin_expect(line == CACHE_MISS, 0))
+		return NULL;
+	mem->d->stats.hits++;
+	cache_mark_dirty(mem->d, line, va);
+	return cache_bytes(mem->d, line) + (va & (CACHE_LINE - 1));
+}
+
+/* The same when the memo does not know the line: found, filled, or for a store memory itself if nothing is allocated for it.
+ * NULL only when mmu_quick() does not do for it. */
+const uint8_t *mem_load_place(struct mem *mem, uint32_t va, uint32_t need, unsigned bytes,
+                              unsigned count);
+uint8_t *mem_store_place(struct mem *mem, uint32_t va, uint32_t need, unsigned bytes,
+                         unsigned count);
+
+/* As mem_read32() and the like, for who has tried mem_quick_load() or mem_quick_store() before. */
+uint64_t mem_load_slowly(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes);
+bool mem_store_slowly(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes, uint32_t value);
+
 /* What the above do at an address that is not aligned, with SCTLR.A or SCTLR.U set. */
-bool mem_load_unaligned(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,
-                        uint32_t *value);
+uint64_t mem_load_unaligned(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes);
 bool mem_store_unaligned(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,
                          uint32_t value);
 
@@ -81,29 +141,13 @@ bool mem_fetch_line(struct mem *mem, uint32_t pc, uint32_t shift);
 static inline void mem_fetch_forget(struct mem *mem)
 {
 	mem->fetch_line = FETCH_NONE;
-	mem->fetch_age++;
 }
 
-static inline uint64_t mem_fetch_key(const struct mem *mem, uint32_t pc)
-{
-	return mem->fetch_age << 27 | pc >> 5;
-}
-
-/* Make the line of pc the current fetch line, as mem_fetch_line(), which is asked only when this is neither the
- * current one nor one of late. */
+/* The same, asking only when it is another line than the current one. */
 static inline bool mem_fetch(struct mem *mem, uint32_t pc, uint32_t shift)
 {
-	const struct fetch_memo *memo;
-
-	if (__builtin_expect((pc & ~31u) == mem->fetch_line, 1))
-		return true;
-	memo = &mem->fetch_memo[pc >> 5 & (FETCH_MEMO - 1)];
-	if (__builtin_expect(memo->key != mem_fetch_key(mem, pc), 0))
-		return mem_fetch_line(mem, pc, shift);
-	mem->fetch_line = pc & ~31u;
-	mem->fetch_bytes = memo->bytes;
-	++*memo->hits;
-	return true;
+	return __builtin_expect((pc & ~(CACHE_LINE - 1)) == mem->fetch_line, 1) ||
+	       mem_fetch_line(mem, pc, shift);
 }
 
 /* Maintenance, as a core asks for it: nothing without that cache. By virtual address of a line, or of

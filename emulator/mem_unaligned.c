@@ -15,22 +15,22 @@ bool mem_misaligned(struct mem *mem, uint32_t va, bool write)
 	return true;
 }
 
-bool mem_load_unaligned(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,
-                        uint32_t *value)
+uint64_t mem_load_unaligned(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes)
 {
 	uint32_t all = 0;
 
-	if (mem->mmu.control & SCTLR_A)
-		return alignment_fault(mem, va, false);
+	if (mem->mmu.control & SCTLR_A) {
+		(void)alignment_fault(mem, va, false);
+		return MEM_ABORT;
+	}
 	for (unsigned n = 0; n < bytes; n++) {
 		uint32_t byte;
 
 		if (!mem_load8(mem, va + n, shift, &byte))
-			return false;
+			return MEM_ABORT;
 		all |= byte << 8 * n;
 	}
-	*value = all;
-	return true;
+	return all;
 }
 
 bool mem_store_unaligned(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes,

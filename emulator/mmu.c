@@ -23,6 +23,22 @@ void mmu_flush(struct mmu *mmu)
 {
 	for (unsigned i = 0; i < TLB_SIZE; i++)
 		forget(&mmu->tlb[i]);
+	memset(mmu->sections, 0, sizeof(mmu->sections));
+}
+
+static uint32_t *sections_of(struct mmu *mmu, uint32_t mva, uint32_t *bit)
+{
+	*bit = 1u << (mva >> 20 & 31);
+	return &mmu->sections[mva >> 25];
+}
+
+static void note_section(struct mmu *mmu, const struct tlb_entry *entry)
+{
+	uint32_t bit;
+	uint32_t *sections = sections_of(mmu, entry->owner << 10, &bit);
+
+	if (entry->owner != TLB_EMPTY && (entry->attr & TLB_SECTION))
+		*sections |= bit;
 }
 
 /* ASID << 22 of an entry, or TLB_GLOBAL; not for an empty one. */
@@ -39,22 +55,35 @@ void mmu_flush_asid(struct mmu *mmu, uint8_t asid)
 	}
 }
 
+static void forget_if(struct tlb_entry *entry, bool is_meant, uint8_t asid)
+{
+	uint32_t space = space_of(entry);
+
+	if (is_meant && (space == TLB_GLOBAL || space == (uint32_t)asid << 22))
+		forget(entry);
+}
+
 /* How large the entry was that the pieces came from is not kept, so the largest of its kind goes:
  * 64 KiB of pages, 1 MiB of a section. A core may forget more than it is told to. */
 void mmu_flush_page(struct mmu *mmu, uint32_t mva, uint8_t asid)
 {
-	uint32_t large = mva >> 16;
-	uint32_t megabyte = mva >> 20;
+	uint32_t first = mva >> 16 << 6;
+	uint32_t bit;
 
+	for (uint32_t piece = first; piece < first + 64; piece++) {
+		struct tlb_entry *entry = &mmu->tlb[piece % TLB_SIZE];
+
+		forget_if(entry, (entry->owner & 0x3fffffu) == piece, asid);
+	}
+	if (!(*sections_of(mmu, mva, &bit) & bit))
+		return;
 	for (unsigned i = 0; i < TLB_SIZE; i++) {
 		struct tlb_entry *entry = &mmu->tlb[i];
-		uint32_t page = entry->owner & 0x3fffffu;
-		uint32_t space = space_of(entry);
 
-		if ((page >> 6 == large ||
-		     (page >> 10 == megabyte && (entry->attr & TLB_SECTION))) &&
-		    (space == TLB_GLOBAL || space == (uint32_t)asid << 22))
-			forget(entry);
+		forget_if(entry,
+		          (entry->owner & 0x3fffffu) >> 10 == mva >> 20 &&
+		                  (entry->attr & TLB_SECTION),
+		          asid);
 	}
 }
 
@@ -69,7 +98,7 @@ void mmu_set_context(struct mmu *mmu, uint32_t context)
 
 		if (entry->owner == TLB_EMPTY || space_of(entry) == TLB_GLOBAL)
 			continue;
-		entry->tag = space_of(entry) == space ? entry->owner & 0x3fffffu : TLB_EMPTY;
+		entry->tag = space_of(entry) == space ? entry->owner << 10 : TLB_EMPTY;
 	}
 }
 
@@ -100,14 +129,44 @@ static uint8_t allow_of(const struct mmu *mmu, const struct tlb_entry *entry)
 	return (uint8_t)(allow | (allow & (ALLOW_READ | ALLOW_READ << 2)) * ALLOW_EXECUTE);
 }
 
+static uint8_t quick_of(const struct mmu *mmu, const struct tlb_entry *entry)
+{
+	unsigned rights = 0;
+
+	if (!entry->host || mmu->watched || mmu->pid)
+		return 0;
+	if (entry->attr & TLB_DCACHED)
+		rights |= ALLOW_READ | ALLOW_READ << 2;
+	if ((entry->attr & TLB_DCACHED) && (entry->attr & TLB_WRITEBACK))
+		rights |= ALLOW_WRITE | ALLOW_WRITE << 2;
+	if (entry->attr & TLB_ICACHED)
+		rights |= ALLOW_EXECUTE | ALLOW_EXECUTE << 2;
+	return (uint8_t)(entry->allow & rights);
+}
+
 static void recompute_rights(struct mmu *mmu)
 {
 	for (unsigned i = 0; i < TLB_SIZE; i++) {
 		struct tlb_entry *entry = &mmu->tlb[i];
 
-		if (entry->owner != TLB_EMPTY)
+		if (entry->owner == TLB_EMPTY)
+			continue;
+		if (mmu->control & SCTLR_M)
 			entry->allow = allow_of(mmu, entry);
+		entry->quick = quick_of(mmu, entry);
 	}
+}
+
+void mmu_set_pid(struct mmu *mmu, uint32_t pid)
+{
+	mmu->pid = pid;
+	recompute_rights(mmu);
+}
+
+void mmu_watch(struct mmu *mmu, bool watch)
+{
+	mmu->watched = watch;
+	recompute_rights(mmu);
 }
 
 void mmu_set_dacr(struct mmu *mmu, uint32_t dacr)
@@ -172,8 +231,10 @@ static uint32_t fill(struct mmu *mmu, uint32_t mva, struct tlb_entry *entry)
 	} else {
 		identity(mmu, mva, entry);
 	}
-	entry->tag = mva >> 10;
+	entry->tag = mva & TLB_PIECE;
 	entry->host = bus_ram(mmu->bus, entry->pa, 1024);
+	entry->quick = quick_of(mmu, entry);
+	note_section(mmu, entry);
 	return 0;
 }
 
@@ -191,7 +252,7 @@ static uint32_t rights_fault(const struct mmu *mmu, const struct tlb_entry *entr
 struct tlb_entry *mmu_walk(struct mmu *mmu, uint32_t mva, uint32_t need, struct fault *fault)
 {
 	struct tlb_entry *entry = &mmu->tlb[(mva >> 10) % TLB_SIZE];
-	uint32_t status = entry->tag == mva >> 10 ? 0 : fill(mmu, mva, entry);
+	uint32_t status = entry->tag == (mva & TLB_PIECE) ? 0 : fill(mmu, mva, entry);
 
 	if (!status && (entry->allow & need))
 		return entry;
@@ -215,6 +276,8 @@ static void entry_snap(struct mmu *mmu, struct tlb_entry *entry, struct snap *sn
 	SNAP(snap, is_ram);
 	if (snap_loading(snap)) {
 		entry->host = is_ram ? bus_ram(mmu->bus, entry->pa, 1024) : NULL;
+		entry->quick = quick_of(mmu, entry);
+		note_section(mmu, entry);
 		snap_need(snap, !is_ram || entry->host);
 		snap_need(snap, entry->ap < 8 && entry->domain < 16);
 	}

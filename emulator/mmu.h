@@ -6,6 +6,7 @@
  * others sleep until their ASID is set again. */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct bus;
@@ -52,16 +53,18 @@ enum tlb_attr {
 };
 
 struct tlb_entry {
-	uint32_t tag;   /* MVA >> 10, or TLB_EMPTY; also when it sleeps */
-	uint8_t allow;  /* ALLOW_* bits, user ones shifted by 2; follows DACR, S and R */
-	uint8_t attr;   /* enum tlb_attr */
-	uint8_t ap;     /* the piece's two AP bits, and APX as bit 2 */
-	uint8_t domain; /* 0-15 */
+	uint32_t tag;   /* MVA of the piece, or TLB_EMPTY; also when it sleeps */
 	uint32_t pa;    /* of the piece */
 	uint32_t owner; /* MVA >> 10, with ASID << 22 or TLB_GLOBAL; TLB_EMPTY */
+	uint8_t allow;  /* ALLOW_* bits, user ones shifted by 2; follows DACR, S and R */
+	uint8_t quick;  /* those of them for which mmu_quick() does */
+	uint8_t attr;   /* enum tlb_attr */
+	uint8_t ap;     /* the piece's two AP bits, and APX as bit 2 */
 	uint8_t *host;  /* its bytes when it is RAM, else NULL */
+	uint8_t domain; /* 0-15 */
 };
 
+#define TLB_PIECE  0xfffffc00u
 #define TLB_EMPTY  UINT32_MAX
 #define TLB_GLOBAL 0x40000000u
 #define TLB_SIZE   1024u
@@ -75,10 +78,13 @@ struct fault {
 struct mmu {
 	struct bus *bus; /* borrowed */
 	bool v6;         /* descriptors, faults and rights of ARMv6 */
+	bool watched;    /* mmu_watch() */
 	uint32_t control, ttbr, dacr, pid;
 	uint32_t ttbr1, ttbcr; /* ARMv6: the second table, and which addresses it is for */
 	uint32_t context;      /* ARMv6: change by mmu_set_context() only; bits 7:0 are the ASID */
 	uint64_t walks;        /* statistics */
+	uint32_t sections[4096 /
+	                  32]; /* a bit a megabyte: there may be pieces of a section in the TLB */
 	struct tlb_entry tlb[TLB_SIZE];
 };
 
@@ -87,7 +93,11 @@ void mmu_init(struct mmu *mmu, struct bus *bus);
 /* Set a register; the TLB keeps what stays valid. */
 void mmu_set_control(struct mmu *mmu, uint32_t control);
 void mmu_set_dacr(struct mmu *mmu, uint32_t dacr);
+void mmu_set_pid(struct mmu *mmu, uint32_t pid);
 void mmu_set_context(struct mmu *mmu, uint32_t context);
+
+/* From now on mmu_quick() finds nothing: somebody wants to see each access. */
+void mmu_watch(struct mmu *mmu, bool watch);
 
 /* Forget all translations, those of one address space, or the page of mva (each of its pieces) that
  * this address space or all have. */
@@ -129,7 +139,20 @@ static inline struct tlb_entry *mmu_find(struct mmu *mmu, uint32_t mva, uint32_t
 {
 	struct tlb_entry *entry = &mmu->tlb[(mva >> 10) % TLB_SIZE];
 
-	if (__builtin_expect(entry->tag == mva >> 10 && (entry->allow & need) != 0, 1))
+	if (__builtin_expect(entry->tag == (mva & TLB_PIECE) && (entry->allow & need) != 0, 1))
 		return entry;
 	return mmu_walk(mmu, mva, need, fault);
+}
+
+/* What most accesses are: aligned, translated and allowed, nobody watching, no FCSE, and to RAM that is cached as well as it
+ * can be (write-back, if it is a store). Others: NULL. */
+static inline const struct tlb_entry *mmu_quick(const struct mmu *mmu, uint32_t va, uint32_t need,
+                                                unsigned bytes)
+{
+	const struct tlb_entry *entry = &mmu->tlb[(va >> 10) % TLB_SIZE];
+
+	if (__builtin_expect(
+		    (va & (TLB_PIECE | (bytes - 1))) == entry->tag && (entry->quick & need), 1))
+		return entry;
+	return NULL;
 }
