@@ -2,11 +2,18 @@
 
 #include <string.h>
 
-/* FIPS 197. The state is 16 bytes, column after column; a round key has the same shape. */
-#define ROUNDS 10U
+/* FIPS 197. The state is 16 bytes, column after column, and worked on a column at a time: a word, the first row in its lowest
+ * byte (all that this runs on is little-endian). A round key has the same shape. */
+#define ROUNDS  10U
+#define COLUMNS 4U
 
-struct schedule {
-	uint8_t keys[(ROUNDS + 1U) * AES_BLOCK_BYTES];
+struct state {
+	uint32_t columns[COLUMNS];
+};
+
+union schedule {
+	uint8_t bytes[(ROUNDS + 1U) * AES_BLOCK_BYTES];
+	struct state keys[ROUNDS + 1U];
 };
 
 /* The substitution box and its inverse: made on first use, from their definition. */
@@ -47,15 +54,15 @@ static void make_boxes(void)
 	inverse_box[0x63] = 0;
 }
 
-static void expand(const uint8_t key[AES_KEY_BYTES], struct schedule *schedule)
+static void expand(const uint8_t key[AES_KEY_BYTES], union schedule *schedule)
 {
-	uint8_t *words = schedule->keys;
+	uint8_t *words = schedule->bytes;
 	uint8_t constant = 1;
 
 	if (box[0] == 0)
 		make_boxes();
 	memcpy(words, key, AES_KEY_BYTES);
-	for (unsigned int i = AES_KEY_BYTES; i < sizeof(schedule->keys); i += 4) {
+	for (unsigned int i = AES_KEY_BYTES; i < sizeof(schedule->bytes); i += 4) {
 		uint8_t next[4];
 
 		memcpy(next, words + i - 4, 4);
@@ -73,122 +80,130 @@ static void expand(const uint8_t key[AES_KEY_BYTES], struct schedule *schedule)
 	}
 }
 
-static void mix(uint8_t *to, const uint8_t *from)
+static struct state state_of(const uint8_t block[AES_BLOCK_BYTES])
 {
-	for (unsigned int i = 0; i < AES_BLOCK_BYTES; i++)
-		to[i] ^= from[i];
+	struct state state;
+
+	memcpy(&state, block, sizeof(state));
+	return state;
+}
+
+static void mix(struct state *to, const struct state *from)
+{
+	for (unsigned int i = 0; i < COLUMNS; i++)
+		to->columns[i] ^= from->columns[i];
 }
 
 /* Row r of the state moves by r columns; by is 1 to encrypt and 3, which is back by one, to decrypt. */
-static void substitute_and_shift(uint8_t state[AES_BLOCK_BYTES], const uint8_t table[256],
-                                 unsigned int by)
+static void substitute_and_shift(struct state *state, const uint8_t table[256], unsigned int by)
 {
-	uint8_t old[AES_BLOCK_BYTES];
+	const struct state old = *state;
 
-	memcpy(old, state, sizeof(old));
-	for (unsigned int column = 0; column < 4; column++) {
-		for (unsigned int row = 0; row < 4; row++)
-			state[4 * column + row] = table[old[4 * ((column + by * row) % 4) + row]];
-	}
+	for (unsigned int i = 0; i < COLUMNS; i++)
+		state->columns[i] =
+			table[old.columns[i] & 0xff] |
+			(uint32_t)table[old.columns[(i + by) % COLUMNS] >> 8 & 0xff] << 8 |
+			(uint32_t)table[old.columns[(i + 2) % COLUMNS] >> 16 & 0xff] << 16 |
+			(uint32_t)table[old.columns[(i + 3 * by) % COLUMNS] >> 24] << 24;
 }
 
-static void mix_column(uint8_t column[4])
+/* Of each byte of a column the one that is rows below it. */
+static uint32_t below(uint32_t column, unsigned int rows)
 {
-	uint8_t all = (uint8_t)(column[0] ^ column[1] ^ column[2] ^ column[3]);
-	uint8_t first = column[0];
+	return column >> 8 * rows | column << (32 - 8 * rows);
+}
 
-	for (unsigned int row = 0; row < 4; row++) {
-		uint8_t next = row == 3 ? first : column[row + 1];
+static uint32_t all_times_x(uint32_t column)
+{
+	return (column & 0x7f7f7f7fU) << 1 ^ (column >> 7 & 0x01010101U) * 0x1b;
+}
 
-		column[row] = (uint8_t)(column[row] ^ all ^ times_x((uint8_t)(column[row] ^ next)));
-	}
+static uint32_t mix_column(uint32_t column)
+{
+	return all_times_x(column ^ below(column, 1)) ^ below(column, 1) ^ below(column, 2) ^
+	       below(column, 3);
 }
 
 /* Mixing is its own inverse's cube root: what undoes it is a small correction, then mixing. */
-static void unmix_column(uint8_t column[4])
+static uint32_t unmix_column(uint32_t column)
 {
-	uint8_t even = times_x(times_x((uint8_t)(column[0] ^ column[2])));
-	uint8_t odd = times_x(times_x((uint8_t)(column[1] ^ column[3])));
-
-	column[0] ^= even;
-	column[1] ^= odd;
-	column[2] ^= even;
-	column[3] ^= odd;
-	mix_column(column);
+	return mix_column(column ^ all_times_x(all_times_x(column ^ below(column, 2))));
 }
 
-static void encrypt(const struct schedule *schedule, uint8_t block[AES_BLOCK_BYTES])
+static void encrypt(const union schedule *schedule, struct state *state)
 {
-	mix(block, schedule->keys);
+	mix(state, &schedule->keys[0]);
 	for (unsigned int round = 1; round <= ROUNDS; round++) {
-		substitute_and_shift(block, box, 1);
-		for (unsigned int i = 0; i < AES_BLOCK_BYTES && round < ROUNDS; i += 4)
-			mix_column(block + i);
-		mix(block, schedule->keys + (size_t)round * AES_BLOCK_BYTES);
+		substitute_and_shift(state, box, 1);
+		for (unsigned int i = 0; i < COLUMNS && round < ROUNDS; i++)
+			state->columns[i] = mix_column(state->columns[i]);
+		mix(state, &schedule->keys[round]);
 	}
 }
 
-static void decrypt(const struct schedule *schedule, uint8_t block[AES_BLOCK_BYTES])
+static void decrypt(const union schedule *schedule, struct state *state)
 {
 	for (unsigned int round = ROUNDS; round > 0; round--) {
-		mix(block, schedule->keys + (size_t)round * AES_BLOCK_BYTES);
-		for (unsigned int i = 0; i < AES_BLOCK_BYTES && round < ROUNDS; i += 4)
-			unmix_column(block + i);
-		substitute_and_shift(block, inverse_box, 3);
+		mix(state, &schedule->keys[round]);
+		for (unsigned int i = 0; i < COLUMNS && round < ROUNDS; i++)
+			state->columns[i] = unmix_column(state->columns[i]);
+		substitute_and_shift(state, inverse_box, 3);
 	}
-	mix(block, schedule->keys);
+	mix(state, &schedule->keys[0]);
 }
 
 void aes_cbc(enum aes_way way, const uint8_t key[AES_KEY_BYTES], const uint8_t iv[AES_BLOCK_BYTES],
              uint8_t *data, size_t bytes)
 {
-	struct schedule schedule = {{0}};
-	uint8_t chain[AES_BLOCK_BYTES];
+	union schedule schedule = {{0}};
+	struct state chain = state_of(iv);
 
 	expand(key, &schedule);
-	memcpy(chain, iv, sizeof(chain));
 	for (size_t i = 0; i < bytes; i += AES_BLOCK_BYTES) {
-		uint8_t *block = data + i;
-		uint8_t before[AES_BLOCK_BYTES];
+		struct state before = state_of(data + i), state = before;
 
-		memcpy(before, block, sizeof(before));
 		if (way == AES_ENCRYPT) {
-			mix(block, chain);
-			encrypt(&schedule, block);
-			memcpy(chain, block, sizeof(chain));
+			mix(&state, &chain);
+			encrypt(&schedule, &state);
+			chain = state;
 		} else {
-			decrypt(&schedule, block);
-			mix(block, chain);
-			memcpy(chain, before, sizeof(chain));
+			decrypt(&schedule, &state);
+			mix(&state, &chain);
+			chain = before;
 		}
+		memcpy(data + i, &state, sizeof(state));
 	}
 }
 
 void aes_xts(enum aes_way way, const uint8_t key[2 * AES_KEY_BYTES],
              const uint8_t tweak[AES_BLOCK_BYTES], uint8_t *data, size_t bytes)
 {
-	struct schedule schedule = {{0}};
-	uint8_t mask[AES_BLOCK_BYTES];
+	union schedule schedule = {{0}};
+	union {
+		struct state state;
+		uint8_t bytes[AES_BLOCK_BYTES];
+	} mask = {state_of(tweak)};
 
 	expand(key + AES_KEY_BYTES, &schedule);
-	memcpy(mask, tweak, sizeof(mask));
-	encrypt(&schedule, mask);
+	encrypt(&schedule, &mask.state);
 	expand(key, &schedule);
 	for (size_t i = 0; i < bytes; i += AES_BLOCK_BYTES) {
+		struct state state = state_of(data + i);
 		unsigned int carry = 0;
 
-		mix(data + i, mask);
+		mix(&state, &mask.state);
 		if (way == AES_ENCRYPT)
-			encrypt(&schedule, data + i);
+			encrypt(&schedule, &state);
 		else
-			decrypt(&schedule, data + i);
-		mix(data + i, mask);
+			decrypt(&schedule, &state);
+		mix(&state, &mask.state);
+		memcpy(data + i, &state, sizeof(state));
 		for (unsigned int j = 0; j < AES_BLOCK_BYTES; j++) {
-			unsigned int doubled = (unsigned int)mask[j] << 1 | carry;
+			unsigned int doubled = (unsigned int)mask.bytes[j] << 1 | carry;
 
-			mask[j] = (uint8_t)doubled;
+			mask.bytes[j] = (uint8_t)doubled;
 			carry = doubled >> 8;
 		}
-		mask[0] = (uint8_t)(mask[0] ^ carry * 0x87U);
+		mask.bytes[0] = (uint8_t)(mask.bytes[0] ^ carry * 0x87U);
 	}
 }

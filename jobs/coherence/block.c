@@ -27,10 +27,11 @@ unsigned int pattern_stretch(const struct pattern *pattern, unsigned int half,
 	else if (first < pattern->from && pattern->from < pattern->to)
 		end = pattern->from / HALF_WORDS;
 	if (!is_plain(&pattern->base) ||
-	    (is_over && (!is_plain(&pattern->over) || pattern->mask >= 2 * HALF_WORDS)))
+	    (is_over &&
+	     (!is_plain(&pattern->over) || pattern->mask >= STRETCH_HALVES * HALF_WORDS)))
 		return half;
-	for (unsigned int i = half; i < end && i < half + 2; i++) {
-		uint32_t *words = stretch->words[i & 1];
+	for (unsigned int i = half; i < end && i < half + STRETCH_HALVES; i++) {
+		uint32_t *words = stretch->words[i % STRETCH_HALVES];
 
 		pattern_half(pattern, i, words);
 		words[1] ^= i << 24;
@@ -44,7 +45,7 @@ static void store_stretch(volatile uint32_t *words, unsigned int half, unsigned 
 {
 	for (; half < end; half++) {
 		volatile uint32_t *line = words + (size_t)half * HALF_WORDS;
-		const uint32_t *block = stretch->words[half & 1];
+		const uint32_t *block = stretch->words[half % STRETCH_HALVES];
 
 		line[0] = block[0];
 		line[1] = block[1] ^ half << 24;

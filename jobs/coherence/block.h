@@ -111,10 +111,12 @@ static inline void pattern_half(const struct pattern *pattern, unsigned int half
 	}
 }
 
-/* Half-lines that follow one rule, so that nobody needs to look at the pattern for each: half-line h holds words[h & 1], with
- * its index h << 24 put over word 1 and word 3. */
+/* Half-lines that follow one rule, so that nobody needs to look at the pattern for each: half-line h holds
+ * words[h % STRETCH_HALVES], with its index h << 24 put over word 1 and word 3. */
+#define STRETCH_HALVES 8U
+
 struct stretch {
-	uint32_t words[2][HALF_WORDS];
+	uint32_t words[STRETCH_HALVES][HALF_WORDS];
 };
 
 /* The stretch that begins with half-line half. Returns where it ends: half when there is none. */

@@ -46,10 +46,10 @@ static uint8_t *buffer_page(struct ctx *ctx)
 static int prepare_machine(struct ctx *ctx)
 {
 	if (ctx->class_bits == CLASS_VIPT_ALIASING)
-		return machine_init(EVICT_BYTES_LARGE, EVICT_PASSES_LARGE, &ctx->quiet);
+		return machine_init(EVICT_BYTES_LARGE, SETTLE_BYTES_LARGE, &ctx->quiet);
 	if (ctx->class_bits == CLASS_VIVT)
-		return machine_init(EVICT_BYTES, EVICT_PASSES_VIVT, &ctx->quiet);
-	return machine_init(EVICT_BYTES, EVICT_PASSES, &ctx->quiet);
+		return machine_init(EVICT_BYTES, SETTLE_BYTES_VIVT, &ctx->quiet);
+	return machine_init(EVICT_BYTES, SETTLE_BYTES, &ctx->quiet);
 }
 
 int ctx_init(struct ctx *ctx)

@@ -21,7 +21,7 @@
 
 static const volatile uint8_t *evict_buffer;
 static size_t evict_length;
-static unsigned int passes_to_settle;
+static size_t settle_length;
 static int to_peer = -1;
 static int from_peer = -1;
 static uint64_t breathed_us;
@@ -75,7 +75,7 @@ static struct quiet make_quiet(void)
 	return quiet;
 }
 
-int machine_init(size_t evict_bytes, unsigned int settle_passes, struct quiet *quiet)
+int machine_init(size_t evict_bytes, size_t settle_bytes, struct quiet *quiet)
 {
 	uint8_t *buffer =
 		mmap(NULL, evict_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -87,7 +87,7 @@ int machine_init(size_t evict_bytes, unsigned int settle_passes, struct quiet *q
 		buffer[i] = 1;
 	evict_buffer = buffer;
 	evict_length = evict_bytes;
-	passes_to_settle = settle_passes;
+	settle_length = settle_bytes;
 	breathed_us = machine_now_us();
 	*quiet = make_quiet(); /* before the peer, which inherits it */
 	return start_peer();
@@ -102,18 +102,22 @@ void machine_switch(void)
 			continue;
 }
 
-static void evict(unsigned int passes)
+/* Read bytes, from the start of the buffer again when it ends. */
+static void evict(size_t bytes)
 {
-	for (unsigned int pass = 0; pass < passes; pass++) {
+	while (bytes > 0) {
+		size_t length = bytes < evict_length ? bytes : evict_length;
+
 #pragma GCC unroll 8
-		for (size_t i = 0; i < evict_length; i += EVICT_STRIDE)
+		for (size_t i = 0; i < length; i += EVICT_STRIDE)
 			(void)evict_buffer[i];
+		bytes -= length;
 	}
 }
 
 void machine_evict(void)
 {
-	evict(EVICT_PASSES);
+	evict(EVICT_PASSES * evict_length);
 }
 
 void machine_evict_at(const volatile void *at, size_t bytes)
@@ -132,7 +136,7 @@ void machine_evict_at(const volatile void *at, size_t bytes)
 void machine_settle(void)
 {
 	machine_switch();
-	evict(passes_to_settle);
+	evict(settle_length);
 }
 
 void machine_rest_since(uint64_t busy_since_us)

@@ -15,20 +15,21 @@ struct switches {
 	uint32_t voluntary, involuntary;
 };
 
-/* What machine_evict() reads, and how often machine_settle() does. With random replacement a line is still there after
- * n times the size of the cache with a probability of exp(-n), however many ways there are: 16 times the size is enough, 1e-7. */
+/* What machine_evict() and machine_settle() read. With random replacement a line is still there after n times the size of the
+ * cache with a probability of exp(-n), however many ways there are: 16 times the size is enough, 1e-7. On VIVT the switch that
+ * machine_settle() begins with has flushed everything already; what it reads then is 4 times 16 KiB, to be sure. */
 #define EVICT_BYTES        (256U * 1024U)
 #define EVICT_BYTES_LARGE  (512U * 1024U) /* for data caches of 64 KiB */
 #define EVICT_PASSES       3U
-#define EVICT_PASSES_LARGE 2U
-#define EVICT_PASSES_VIVT                                                                          \
-	1U /* of 16 KiB; and the switch before it has flushed everything already */
+#define SETTLE_BYTES       (EVICT_PASSES * EVICT_BYTES)
+#define SETTLE_BYTES_LARGE (2U * EVICT_BYTES_LARGE)
+#define SETTLE_BYTES_VIVT  (64U * 1024U)
 
 /* Make this process quiet (SCHED_FIFO 50, memory locked, bound to CPU 0; each as far as we are
  * allowed to, *quiet says which), take the eviction buffer and start the peer process that
  * machine_switch() talks to. Call it before the test's own memory exists: what exists now is
  * shared with the peer copy-on-write. Returns 0, or -1 with errno set. */
-int machine_init(size_t evict_bytes, unsigned int settle_passes, struct quiet *quiet);
+int machine_init(size_t evict_bytes, size_t settle_bytes, struct quiet *quiet);
 
 /* Let another process run on this CPU and come back: on a VIVT cache the kernel cleans and
  * invalidates all of it at each of the two switches. */
@@ -41,7 +42,7 @@ void machine_evict(void);
  * buffer that the test itself needs, next to pages whose lines are to stay. */
 void machine_evict_at(const volatile void *at, size_t bytes);
 
-/* machine_switch(), then what machine_evict() does, settle_passes times: afterwards no alias of a test page is cached. */
+/* machine_switch(), then what machine_evict() does, for settle_bytes: afterwards no alias of a test page is cached. */
 void machine_settle(void);
 
 /* Let the rest of the board run for a moment when it had to wait for long: a test under SCHED_FIFO would else starve

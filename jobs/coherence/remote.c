@@ -80,7 +80,7 @@ static int order(struct ctx *ctx, enum command command, const struct target *tar
 
 static int view_by_child(struct ctx *ctx, struct target *target, enum view_index index)
 {
-	memset(&orders->view, 0, sizeof(orders->view));
+	views_clear(&orders->view, 1);
 	orders->index = index;
 	if (order(ctx, COMMAND_VIEW, target, &target->expect) < 0)
 		return -1;

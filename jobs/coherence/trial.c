@@ -3,7 +3,6 @@
 #include "inject.h"
 
 #include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 /* How many trials are repeated with all caches settled, once a cell has a fault. */
@@ -44,7 +43,7 @@ struct place target_place(const struct target *target)
 
 static int set_base(struct ctx *ctx, const struct trial_ops *ops, struct target *target)
 {
-	memset(target->views, 0, VIEW_COUNT * sizeof(target->views[0]));
+	views_clear(target->views, VIEW_COUNT);
 	target->cipher = NULL;
 	target->idle = false;
 	target->base = pattern_of(ctx_stamp(ctx, WRITER_POISON, ctx_generation(ctx), target->page));

@@ -42,7 +42,7 @@ static __attribute__((noinline)) void take_stretch(struct view *view,
 	for (; half < end; half++) {
 		const volatile uint32_t *line = words + (size_t)half * HALF_WORDS;
 		uint32_t a = line[0], b = line[1], c = line[2], d = line[3];
-		const uint32_t *want = stretch->words[half & 1];
+		const uint32_t *want = stretch->words[half % STRETCH_HALVES];
 		uint32_t index = half << 24;
 
 		if (((a ^ want[0]) | (b ^ want[1] ^ index) | (c ^ want[2]) |

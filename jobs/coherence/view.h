@@ -31,6 +31,13 @@ static inline void halves_set(struct halves *halves, unsigned int half)
 	halves->bits[half / 32U] |= UINT32_C(1) << half % 32U;
 }
 
+/* Nothing was seen to be bad in any of them. Their words may stay: writing them would push out what a trial wants cached. */
+static inline void views_clear(struct view *views, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		views[i].bad = (struct halves){{0}};
+}
+
 /* How many half-lines are set. */
 unsigned int halves_count(const struct halves *halves);
 

@@ -12,7 +12,6 @@
 #include "tests.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -87,7 +86,7 @@ static int check_cipher(struct ctx *ctx)
 	struct pattern output = output_of(ctx, 0);
 	int result;
 
-	memset(&view, 0, sizeof(view));
+	views_clear(&view, 1);
 	if (afalg_put(&alg, mode->encrypt, iv, input_of(0), PAGE_BYTES) < 0)
 		return ctx_error(ctx, "AF_ALG: sendmsg");
 	machine_settle();

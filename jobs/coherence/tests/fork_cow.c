@@ -58,7 +58,8 @@ static int aim(struct ctx *ctx, struct target *target, const struct cell *cell)
 	target->expect.over = mine;
 	target->expect.to = running == VARIANT_CHILD_FIRST ? 0 : PAGE_WORDS;
 	target->expect.mask = PATTERN_EVEN_HALVES;
-	memset(mailbox->witnesses[in_batch], 0, sizeof(mailbox->witnesses[in_batch]));
+	for (unsigned int i = 0; i < CHAIN; i++)
+		views_clear(mailbox->witnesses[in_batch][i].views, VIEW_COUNT);
 	return 0;
 }
 
