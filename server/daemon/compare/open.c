@@ -16,10 +16,13 @@ static bool too_few(const struct open_tally *clean, const struct open_tally *bad
 	return clean->told < stats_clean_needed(rate(bad), STATS_ALPHA);
 }
 
-bool open_pair(const struct open_tally *base, const struct open_tally *other)
+static bool shown(double p, size_t look)
 {
-	struct stats_interval a, b;
+	return p * (double)look * (double)(look + 1) <= STATS_ALPHA;
+}
 
+bool open_pair(const struct open_tally *base, const struct open_tally *other, size_t look)
+{
 	if (base->told == 0 || other->told == 0)
 		return false; /* nothing to go on from; what was lost is tried again by itself */
 	if (base->bad == 0)
@@ -29,17 +32,16 @@ bool open_pair(const struct open_tally *base, const struct open_tally *other)
 	if (base->bad == base->told && other->bad == other->told)
 		return false;
 	/* Both fail: until it shows that the rates differ. */
-	a = stats_wilson(base->bad, base->told);
-	b = stats_wilson(other->bad, other->told);
-	return a.low <= b.high && b.low <= a.high &&
-	       stats_fisher(base->bad, base->told, other->bad, other->told) > STATS_ALPHA;
+	return !shown(stats_fisher(base->bad, base->told, other->bad, other->told), look);
 }
 
-bool open_interval(double low, double high)
+bool open_interval(double low, double high, double p, size_t look)
 {
-	if (isnan(low) || isnan(high))
+	if (isnan(low) || isnan(high) || isnan(p))
 		return false;
-	return low <= 1 && high >= 1 && !(low >= 1 - OPEN_RATIO && high <= 1 + OPEN_RATIO);
+	if (low >= 1 - OPEN_RATIO && high <= 1 + OPEN_RATIO)
+		return false;
+	return (low <= 1 && high >= 1) || !shown(p, look);
 }
 
 bool study_open(const struct open_view *view, bool *rows, bool *ratios, bool *columns)
@@ -52,7 +54,8 @@ bool study_open(const struct open_view *view, bool *rows, bool *ratios, bool *co
 
 		rows[i] = false;
 		for (size_t c = 1; c < view->columns; c++) {
-			bool open = view->asked[c] && open_pair(&row->tally[0], &row->tally[c]);
+			bool open = view->asked[c] &&
+			            open_pair(&row->tally[0], &row->tally[c], view->look);
 
 			rows[i] |= open;
 			columns[c] |= open;
@@ -64,7 +67,8 @@ bool study_open(const struct open_view *view, bool *rows, bool *ratios, bool *co
 
 		ratios[i] = false;
 		for (size_t c = 1; c < view->columns; c++) {
-			bool open = view->asked[c] && open_interval(ratio->low[c], ratio->high[c]);
+			bool open = view->asked[c] && open_interval(ratio->low[c], ratio->high[c],
+			                                            ratio->p[c], view->look);
 
 			ratios[i] |= open;
 			columns[c] |= open;

@@ -36,7 +36,7 @@ struct slot_view {
 	struct open_row *rows;
 	struct open_ratio *ratios;
 	struct open_tally *tallies;
-	double *bounds; /* low and high of each ratio, column by column */
+	double *bounds; /* low, high and p of each ratio, column by column */
 	bool *asked;
 };
 
@@ -76,10 +76,11 @@ static void view_ratios(struct slot_view *v, const struct compare_class *class)
 	size_t columns = v->view.columns, count = class->costs.count;
 
 	v->ratios = xcalloc(count + 1, sizeof(*v->ratios));
-	v->bounds = xcalloc(count * columns * 2 + 1, sizeof(*v->bounds));
+	v->bounds = xcalloc(count * columns * 3 + 1, sizeof(*v->bounds));
 	for (size_t i = 0; i < count; i++) {
 		const struct cost_row *row = &class->costs.rows[i];
-		double *low = &v->bounds[i * columns * 2], *high = low + columns;
+		double *low = &v->bounds[i * columns * 3], *high = low + columns,
+		       *p = high + columns;
 
 		for (size_t c = 0; c < columns; c++) {
 			const struct cost_cell *cell = &row->cells[c];
@@ -87,17 +88,18 @@ static void view_ratios(struct slot_view *v, const struct compare_class *class)
 
 			low[c] = set ? cell->low : NAN;
 			high[c] = set ? cell->high : NAN;
+			p[c] = set ? cell->p * (double)class->columns[c].cost.compared : NAN;
 		}
-		v->ratios[i] = (struct open_ratio){.test = row->test, .low = low, .high = high};
+		v->ratios[i] = (struct open_ratio){row->test, low, high, p};
 	}
 	v->view.ratios = v->ratios;
 	v->view.ratios_count = count;
 }
 
 static void view_make(struct slot_view *v, const struct comparison *all,
-                      const struct compare_class *class)
+                      const struct compare_class *class, int64_t round)
 {
-	*v = (struct slot_view){.view = {.columns = all->columns}};
+	*v = (struct slot_view){.view = {.columns = all->columns, .look = (size_t)round}};
 	v->asked = xcalloc(all->columns + 1, sizeof(*v->asked));
 	for (size_t c = 1; c <= all->revisions && c < all->columns; c++)
 		v->asked[c] = true;
@@ -147,7 +149,7 @@ static json_t *slot_decide(const struct comparison *all, const struct compare_cl
 	struct slot_view v;
 	json_t *next = json_null();
 
-	view_make(&v, all, class);
+	view_make(&v, all, class, round);
 	SCOPED_MEM rows = xcalloc(v.view.rows_count + 1, sizeof(bool));
 	SCOPED_MEM ratios = xcalloc(v.view.ratios_count + 1, sizeof(bool));
 	SCOPED_MEM columns = xcalloc(v.view.columns + 1, sizeof(bool));

@@ -34,6 +34,9 @@ static const struct {
 	{{20, 9}, {20, 10}, true},
 	{{20, 18}, {20, 2}, false},
 	{{4, 4}, {4, 2}, true},
+	/* p 0.0225 and 0.0373: below a half of 0.05, and not. */
+	{{20, 12}, {20, 4}, false},
+	{{12, 12}, {12, 7}, true},
 	{{40, 40}, {40, 20}, false},
 };
 
@@ -41,19 +44,35 @@ static void test_pairs(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
-		if (open_pair(&pairs[i].base, &pairs[i].other) != pairs[i].open)
+		if (open_pair(&pairs[i].base, &pairs[i].other, 1) != pairs[i].open)
 			fail_msg("pair %zu", i);
 }
 
 static void test_intervals(void **state)
 {
 	(void)state;
-	assert_true(open_interval(0.95, 1.05));  /* could be either */
-	assert_false(open_interval(1.01, 1.20)); /* dearer */
-	assert_false(open_interval(0.80, 0.99)); /* cheaper */
-	assert_false(open_interval(0.98, 1.02)); /* no difference that counts */
-	assert_true(open_interval(0.98, 1.031));
-	assert_false(open_interval(NAN, 1));
+	assert_true(open_interval(0.95, 1.05, 0.5, 1));    /* could be either */
+	assert_false(open_interval(1.01, 1.20, 0.001, 1)); /* dearer */
+	assert_false(open_interval(0.80, 0.99, 0.001, 1)); /* cheaper */
+	assert_false(open_interval(0.98, 1.02, 0.5, 1));   /* no difference that counts */
+	assert_true(open_interval(0.98, 1.031, 0.5, 1));
+	assert_false(open_interval(NAN, 1, NAN, 1));
+}
+
+/* The tenth look may be wrong with a 110th of 0.05, and has to see a clearer difference than the first. */
+static void test_looks(void **state)
+{
+	static const struct open_tally base = {20, 12}, other = {20, 4};
+
+	(void)state;
+	assert_false(open_interval(1.01, 1.20, 0.025, 1));
+	assert_true(open_interval(1.01, 1.20, 0.0251, 1));
+	assert_true(open_interval(1.01, 1.20, 0.025, 2));
+	assert_true(open_interval(1.01, 1.20, 0.0005, 10));
+	assert_false(open_interval(1.01, 1.20, 0.00045, 10));
+	assert_false(open_interval(0.98, 1.02, 0.5, 1000));
+	assert_false(open_pair(&base, &other, 1));
+	assert_true(open_pair(&base, &other, 2));
 }
 
 /* Of base and three columns, the last a control: rows and columns that are open, and base with them. */
@@ -63,11 +82,12 @@ static void test_view(void **state)
 	struct open_tally stable[] = {{4, 0}, {4, 0}, {4, 0}, {4, 2}};
 	char a[] = "a", b[] = "b";
 	const struct open_row rows[] = {{a, flaky}, {b, stable}};
-	const double low[] = {NAN, 1.1, 0.9, 0.9}, high[] = {NAN, 1.2, 1.1, 1.1};
-	const struct open_ratio ratios[] = {{"c", low, high}};
+	const double low[] = {NAN, 1.1, 0.9, 0.9}, high[] = {NAN, 1.2, 1.1, 1.1},
+		     p[] = {NAN, 0, 0, 0};
+	const struct open_ratio ratios[] = {{"c", low, high, p}};
 	const bool asked[] = {false, true, true, false};
-	const struct open_view view = {rows, 2, ratios, 1, 4, asked};
-	const struct open_view decided = {rows + 1, 1, NULL, 0, 4, asked};
+	const struct open_view view = {rows, 2, ratios, 1, 4, 1, asked};
+	const struct open_view decided = {rows + 1, 1, NULL, 0, 4, 1, asked};
 	bool row[2], ratio[1], column[4];
 
 	(void)state;
@@ -86,6 +106,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_intervals),
+		cmocka_unit_test(test_looks),
 		cmocka_unit_test(test_view),
 	};
 
