@@ -106,14 +106,39 @@ void ssh_handshake(struct ssh *s)
 	ssh_down(s, "ssh-connect", &err);
 }
 
-/* The pinned type first; the others so that a changed key can be shown. */
-static void ssh_prefer(struct ssh *s)
+/* What a session is to use of a kind: first, then whatever else this libssh2 can. */
+static void ssh_prefer(struct ssh *s, int kind, const char *first)
 {
-	SCOPED_STR list = xasprintf("%s,ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,"
+	const char **others = NULL;
+	int count = libssh2_session_supported_algs(s->session, kind, &others);
+	SCOPED_STR list = xstrdup(first);
+
+	for (int i = 0; i < count; i++) {
+		char *longer = xasprintf("%s,%s", list, others[i]);
+
+		free(list);
+		list = longer;
+	}
+	if (others)
+		libssh2_free(s->session, others);
+	(void)libssh2_session_method_pref(s->session, kind, list);
+}
+
+/* The pinned type of key first; the others so that a changed key can be shown. Boards compute slowly, so the cheapest of the
+ * ciphers that are good, and what we send is compressed, which makes less to decipher; what the board sends is not. */
+static void ssh_choose_methods(struct ssh *s)
+{
+	SCOPED_STR keys = xasprintf("%s,ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,"
 	                            "ecdsa-sha2-nistp521",
 	                            s->pinned.type);
 
-	(void)libssh2_session_method_pref(s->session, LIBSSH2_METHOD_HOSTKEY, list);
+	(void)libssh2_session_flag(s->session, LIBSSH2_FLAG_COMPRESS, 1);
+	(void)libssh2_session_method_pref(s->session, LIBSSH2_METHOD_HOSTKEY, keys);
+	(void)libssh2_session_method_pref(s->session, LIBSSH2_METHOD_COMP_CS,
+	                                  "zlib@openssh.com,zlib,none");
+	(void)libssh2_session_method_pref(s->session, LIBSSH2_METHOD_COMP_SC, "none");
+	ssh_prefer(s, LIBSSH2_METHOD_CRYPT_CS, "aes128-ctr");
+	ssh_prefer(s, LIBSSH2_METHOD_CRYPT_SC, "aes128-ctr");
 }
 
 void ssh_connected(struct ssh *s)
@@ -134,7 +159,7 @@ void ssh_connected(struct ssh *s)
 	if (!s->session)
 		abort();
 	libssh2_session_set_blocking(s->session, 0);
-	ssh_prefer(s);
+	ssh_choose_methods(s);
 	s->step = SSH_HANDSHAKE;
 	s->heard = false;
 	loop_arm(s->loop, &s->deadline, s->banner_us);
