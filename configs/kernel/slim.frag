@@ -1,4 +1,4 @@
-# Flavour slim: what the tests of jobs/demo.json need, and no more, so that the first demo is there a fifth sooner. Of two
+# Flavour slim: what the tests of jobs/demo.json need, and no more, so that the first demo is there a third sooner. Of two
 # fragments that set an option the later one counts: this one goes last, and is for builders only. Paths from the user's pages
 # to the disk (direct I/O, loop, dm-crypt, ext4, tmpfs) are those of ref.
 CONFIG_IKCONFIG=n
