@@ -22,7 +22,7 @@ def make_initramfs(directory):
     root = os.path.join(directory, "root")
     os.makedirs(os.path.join(root, "dev"))
     subprocess.run(["arm-linux-gnueabi-gcc", "-static", "-Os", "-s", "-march=armv5te", "-marm", "-o", os.path.join(root, "init"),
-                    os.path.join(HERE, "emulator/init.c")], check=True)
+                    os.path.join(farm.TOP, "emulator/guest/init.c")], check=True)
     shutil.copy(COHERENCE, root)
     path = os.path.join(directory, "initramfs.cpio")
     with open(path, "wb") as file:

@@ -1,6 +1,6 @@
-/* init.c - PID 1 of the emulator's test initramfs. The kernel's command line has its argument behind "--":
- * "run …" runs /coherence so and prints its status, "echo" answers to a line typed, both reboot; "halt" powers off.
- * Built for ARM, statically. */
+/* init.c - PID 1 of an initramfs that has the coherence suite and nothing else. The kernel's command line has its argument
+ * behind "--": "run …" runs /coherence so and prints its status, "ask" does for a line that is typed, "echo" answers to one;
+ * all reboot. "halt" powers off. Built for ARM, statically. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,6 +62,26 @@ static void echo(void)
 		printf("init: got %s\n", line);
 }
 
+#define WORDS 128
+
+/* The line is that of "run …". */
+static void ask(void)
+{
+	static char name[] = "coherence";
+	char line[4096], *argv[WORDS + 1] = {name};
+	size_t count = 1;
+
+	printf("init: ready\n");
+	(void)fflush(stdout);
+	if (!fgets(line, sizeof(line), stdin))
+		return;
+	for (char *word = strtok(line, " \n"); word && count < WORDS; word = strtok(NULL, " \n"))
+		argv[count++] = word;
+	argv[count] = NULL;
+	if (count > 1)
+		run(argv);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -71,6 +91,8 @@ int main(int argc, char **argv)
 	(void)klogctl(8, NULL, 5);
 	if (strcmp(what, "echo") == 0)
 		echo();
+	else if (strcmp(what, "ask") == 0)
+		ask();
 	else if (strcmp(what, "run") == 0)
 		run(argv);
 	(void)fflush(stdout);
