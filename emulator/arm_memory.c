@@ -96,8 +96,7 @@ ALWAYS_INLINE enum exec try_load(struct cpu *cpu, uint32_t insn, uint32_t offset
 	const uint8_t *at = NULL;
 
 	if ((insn & (PRE | WRITEBACK)) != WRITEBACK && RD(insn) != 15)
-		at = mem_quick_load(cpu->mem, place.address, ALLOW_READ << cpu->user_shift, bytes,
-		                    1);
+		at = mem_quick_load(cpu->mem, place.address, ALLOW_READ << cpu->user_shift, bytes);
 	if (!at)
 		return slowly(cpu, insn);
 	finish(cpu, insn, &place);

@@ -105,7 +105,7 @@ __attribute__((noinline)) uint64_t mem_load_slowly(struct mem *mem, uint32_t va,
 
 ALWAYS_INLINE uint64_t load(struct mem *mem, uint32_t va, uint32_t shift, unsigned bytes)
 {
-	const uint8_t *at = mem_quick_load(mem, va, ALLOW_READ << shift, bytes, 1);
+	const uint8_t *at = mem_quick_load(mem, va, ALLOW_READ << shift, bytes);
 
 	return at ? host_read(at, bytes) : mem_load_slowly(mem, va, shift, bytes);
 }

@@ -70,11 +70,11 @@ static inline bool mem_load32(struct mem *mem, uint32_t va, uint32_t shift, uint
 	return mem_loaded(mem_read32(mem, va, shift), value);
 }
 
-/* Where count words (or one thing of 1, 2 or 4 bytes) at va are, all in one line of the D-cache, to be read or written there as
- * if by as many loads or stores: what most accesses are. need is ALLOW_READ or ALLOW_WRITE, shifted. NULL, when mmu_quick() does
- * not do or the memo of the cache does not know: mem_read32() and the like have to be asked for each. */
+/* Where 1, 2 or 4 bytes at va are in the D-cache, to be read or written there as if by a load or store: what most accesses
+ * are. need is ALLOW_READ or ALLOW_WRITE, shifted. NULL, when mmu_quick() does not do or the memo of the cache does not know:
+ * mem_load_slowly() and the like have to be asked. */
 static inline const uint8_t *mem_quick_load(struct mem *mem, uint32_t va, uint32_t need,
-                                            unsigned bytes, unsigned count)
+                                            unsigned bytes)
 {
 	const struct tlb_entry *entry = mmu_quick(&mem->mmu, va, need, bytes);
 	uint32_t line;
@@ -86,7 +86,7 @@ static inline const uint8_t *mem_quick_load(struct mem *mem, uint32_t va, uint32
 	line = cache_find_last(mem->d, va, entry->pa | (va & 0x3ff));
 	if (__builtin_expect(line == CACHE_MISS, 0))
 		return NULL;
-	mem->d->stats.hits += count;
+	mem->d->stats.hits++;
 	return cache_bytes(mem->d, line) + (va & (CACHE_LINE - 1));
 }
 
@@ -107,8 +107,8 @@ static inline uint8_t *mem_quick_store(struct mem *mem, uint32_t va, uint32_t ne
 	return cache_bytes(mem->d, line) + (va & (CACHE_LINE - 1));
 }
 
-/* The same when the memo does not know the line: found, filled, or for a store memory itself if nothing is allocated for it.
- * NULL only when mmu_quick() does not do for it. */
+/* The same of count things, all in one line, whether the memo knows it or not: found, filled, or for a store memory itself if
+ * nothing is allocated for it. NULL only when mmu_quick() does not do for it. */
 const uint8_t *mem_load_place(struct mem *mem, uint32_t va, uint32_t need, unsigned bytes,
                               unsigned count);
 uint8_t *mem_store_place(struct mem *mem, uint32_t va, uint32_t need, unsigned bytes,
