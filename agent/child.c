@@ -49,7 +49,7 @@ static void prefer_for_oom(void)
 static char **make_env(const struct child_spec *spec)
 {
 	const char *path = getenv("PATH");
-	char **env = xcalloc(12, sizeof(*env));
+	char **env = xcalloc(13, sizeof(*env));
 	size_t n = 8;
 
 	env[0] = xasprintf("PATH=%s", path && *path ? path
@@ -67,7 +67,9 @@ static char **make_env(const struct child_spec *spec)
 	if (spec->make_jobs)
 		env[n++] = xasprintf("COHORT_MAKE_JOBS=%" PRId64, spec->make_jobs);
 	if (spec->bench_ms)
-		env[n] = xasprintf("COHORT_BENCH_MS=%" PRId64, spec->bench_ms);
+		env[n++] = xasprintf("COHORT_BENCH_MS=%" PRId64, spec->bench_ms);
+	if (spec->iterations)
+		env[n] = xasprintf("COHORT_ITERATIONS=%" PRId64, spec->iterations);
 	return env;
 }
 

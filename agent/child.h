@@ -16,6 +16,7 @@ struct child_spec {
 	const char *device; /* COHORT_DEVICE; NULL: without */
 	int64_t make_jobs;  /* COHORT_MAKE_JOBS; 0: without */
 	int64_t bench_ms;   /* COHORT_BENCH_MS; 0: without */
+	int64_t iterations; /* COHORT_ITERATIONS; 0: without */
 	int64_t run, id;    /* COHORT_RUN, COHORT_TEST_ID */
 	int64_t memory_mib; /* what the program may use; a process is refused far more than that */
 };

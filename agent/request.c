@@ -30,6 +30,7 @@ static const struct jx_field request_fields[] = {
 	{"device", JX_STRING, false, 1, 200, offsetof(struct request, device)},
 	{"make_jobs", JX_INT, false, 1, 1024, offsetof(struct request, make_jobs)},
 	{"bench_ms", JX_INT, false, 1, 60000, offsetof(struct request, bench_ms)},
+	{"iterations", JX_INT, false, 1, 1000000, offsetof(struct request, iterations)},
 };
 
 static const struct jx_field limit_fields[] = {

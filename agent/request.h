@@ -25,6 +25,7 @@ struct request {
 	int64_t output_bytes;  /* of one test: both streams together */
 	const char *device;    /* borrowed: a block device that tests may read, or NULL */
 	int64_t make_jobs;     /* compilers at a time; 0: the program decides */
+	int64_t iterations;    /* that a test is to make; 0: its own */
 	int64_t bench_ms;      /* least time of one sample of a benchmark; 0: the program decides */
 	struct planned *tests; /* owned */
 	size_t count;

@@ -302,6 +302,7 @@ static void execute(struct run *r, struct err *why)
 		.device = r->s->req->device,
 		.make_jobs = r->s->req->make_jobs,
 		.bench_ms = r->s->req->bench_ms,
+		.iterations = r->s->req->iterations,
 		.run = r->s->req->run,
 		.id = r->test->id,
 		.memory_mib = r->s->req->memory_mib,

@@ -19,10 +19,10 @@ static const struct {
 	{"name", "name", TEXT},           {"suite", "suite", TEXT},
 	{"flavour", "flavour", TEXT},     {"each", "each", TEXT},
 	{"rounds", "rounds", NUMBER},     {"repetitions", "repetitions", NUMBER},
-	{"priority", "priority", NUMBER}, {"revision", "revisions", ITEM},
-	{"control", "controls", ITEM},    {"test", "tests", ITEM},
-	{"cache", "cache", BOARD_ITEM},   {"board", "names", BOARD_ITEM},
-	{"tag", "tags", BOARD_ITEM},
+	{"priority", "priority", NUMBER}, {"iterations", "iterations", NUMBER},
+	{"revision", "revisions", ITEM},  {"control", "controls", ITEM},
+	{"test", "tests", ITEM},          {"cache", "cache", BOARD_ITEM},
+	{"board", "names", BOARD_ITEM},   {"tag", "tags", BOARD_ITEM},
 };
 
 #define MEMBERS (sizeof(members) / sizeof(members[0]))

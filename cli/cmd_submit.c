@@ -8,7 +8,7 @@
 
 #include <getopt.h>
 
-enum { OPT_DRY = 256, OPT_WATCH, OPT_JSON };
+enum { OPT_DRY = 256, OPT_WATCH, OPT_JSON, OPT_ITERATIONS };
 
 void submit_append(json_t *object, const char *key, const char *value)
 {
@@ -72,6 +72,8 @@ static int take_option(struct submit *s, json_t *boards, int opt, const char *va
 		return 0;
 	case 'r':
 		return submit_number(s->job, "repetitions", value, err);
+	case OPT_ITERATIONS:
+		return submit_number(s->job, "iterations", value, err);
 	case 'p':
 		return submit_number(s->job, "priority", value, err);
 	case OPT_DRY:
@@ -90,20 +92,22 @@ static int take_option(struct submit *s, json_t *boards, int opt, const char *va
 
 static int parse(struct submit *s, int argc, char **argv, struct err *err)
 {
-	static const struct option longs[] = {{"name", required_argument, NULL, 'n'},
-	                                      {"build", required_argument, NULL, 'b'},
-	                                      {"suite", required_argument, NULL, 's'},
-	                                      {"test", required_argument, NULL, 't'},
-	                                      {"cache", required_argument, NULL, 'c'},
-	                                      {"board", required_argument, NULL, 'B'},
-	                                      {"tag", required_argument, NULL, 'T'},
-	                                      {"each", required_argument, NULL, 'e'},
-	                                      {"repetitions", required_argument, NULL, 'r'},
-	                                      {"priority", required_argument, NULL, 'p'},
-	                                      {"dry-run", no_argument, NULL, OPT_DRY},
-	                                      {"watch", no_argument, NULL, OPT_WATCH},
-	                                      {"json", no_argument, NULL, OPT_JSON},
-	                                      {0}};
+	static const struct option longs[] = {
+		{"name", required_argument, NULL, 'n'},
+		{"build", required_argument, NULL, 'b'},
+		{"suite", required_argument, NULL, 's'},
+		{"test", required_argument, NULL, 't'},
+		{"cache", required_argument, NULL, 'c'},
+		{"board", required_argument, NULL, 'B'},
+		{"tag", required_argument, NULL, 'T'},
+		{"each", required_argument, NULL, 'e'},
+		{"repetitions", required_argument, NULL, 'r'},
+		{"iterations", required_argument, NULL, OPT_ITERATIONS},
+		{"priority", required_argument, NULL, 'p'},
+		{"dry-run", no_argument, NULL, OPT_DRY},
+		{"watch", no_argument, NULL, OPT_WATCH},
+		{"json", no_argument, NULL, OPT_JSON},
+		{0}};
 	json_t *boards = json_object();
 	int opt, code;
 

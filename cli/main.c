@@ -14,10 +14,10 @@
 
 static const struct cmd commands[] = {
 	{"submit",
-         "JOB.json [--dry-run] [--watch]\n[--name N] --build B… --suite S [--test GLOB…] [--cache C…] [--board B…] [--tag T…] [--each class|board] [--repetitions N] [--priority N] [--dry-run] [--watch]",
+         "JOB.json [--dry-run] [--watch]\n[--name N] --build B… --suite S [--test GLOB…] [--cache C…] [--board B…] [--tag T…] [--each class|board] [--repetitions N] [--iterations N] [--priority N] [--dry-run] [--watch]",
          "submit a job from a file or from options", cmd_submit},
 	{"study",
-         "SERIES [--base [TREE:]COMMIT] [--revision V…] [--control NAME…] [--cache C…] [--board B…] [--tag T…] [--suite S] [--test GLOB…] [--flavour F] [--commits] [--rounds N] [--until-decided [--max-rounds N]] [--name N] [--each class|board] [--repetitions N] [--priority N] [--dry-run] [--watch]",
+         "SERIES [--base [TREE:]COMMIT] [--revision V…] [--control NAME…] [--cache C…] [--board B…] [--tag T…] [--suite S] [--test GLOB…] [--flavour F] [--commits] [--rounds N] [--until-decided [--max-rounds N]] [--name N] [--each class|board] [--repetitions N] [--iterations N] [--priority N] [--dry-run] [--watch]",
          "build the revisions of a series and compare them on boards", cmd_study},
 	{"watch", "JOB", "follow a job until it has ended", cmd_watch},
 	{"jobs", "[--state S] [--json]", "list the newest jobs", cmd_jobs},

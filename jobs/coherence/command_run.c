@@ -169,6 +169,14 @@ static int run_all(struct runner *runner, const struct request *request,
 	return runner_interrupted(runner) ? EXIT_BROKEN : exit_code(worst);
 }
 
+/* What the farm says to every test; an option on the command line goes before it. */
+static int from_environment(const char *name, uint32_t most, uint32_t *value)
+{
+	const char *text = getenv(name);
+
+	return text == NULL ? 0 : parse_number(name, text, most, value);
+}
+
 int command_run(int argc, char **argv)
 {
 	struct request request = {
@@ -176,12 +184,11 @@ int command_run(int argc, char **argv)
 		.sets = 1U << SET_CORE,
 	};
 	const struct test *chosen[TESTS_MAX];
-	const char *bench_ms = getenv("COHORT_BENCH_MS");
 	struct runner *runner;
 	size_t count;
 
-	if (bench_ms != NULL &&
-	    parse_number("COHORT_BENCH_MS", bench_ms, 60000, &request.options.bench_ms) < 0)
+	if (from_environment("COHORT_BENCH_MS", 60000, &request.options.bench_ms) < 0 ||
+	    from_environment("COHORT_ITERATIONS", 1000000, &request.options.iterations) < 0)
 		return EXIT_USAGE;
 	if (parse(argc, argv, &request) < 0)
 		return EXIT_USAGE;

@@ -35,6 +35,7 @@ static const struct jx_field request_fields[] = {
 	{"attempt", JX_INT, true, 1, 1000000, offsetof(struct request, attempt)},
 	{"fence", JX_INT, true, 0, ID_MAX, offsetof(struct request, fence)},
 	{"board", JX_STRING, true, 1, 64, offsetof(struct request, board)},
+	{"iterations", JX_INT, false, 1, 1000000, offsetof(struct request, iterations)},
 };
 
 static const struct jx_field limit_fields[] = {
@@ -284,6 +285,12 @@ static json_t *argv_on_board(const struct request *r, const struct board_file *b
 	return copy;
 }
 
+static void set_if(json_t *doc, const char *key, int64_t value)
+{
+	if (value)
+		(void)json_object_set_new(doc, key, json_integer((json_int_t)value));
+}
+
 json_t *request_for_leg(const struct request *r, const struct request_leg *leg)
 {
 	const struct board_file *board = leg->board;
@@ -306,11 +313,8 @@ json_t *request_for_leg(const struct request *r, const struct request_leg *leg)
 	                leg->stop_on_oops, "limits", "memory_mib", (json_int_t)r->memory_mib,
 	                "output_bytes", (json_int_t)r->output_bytes, "device", board->device,
 	                "tests", tests);
-	if (board->make_jobs)
-		(void)json_object_set_new(doc, "make_jobs",
-		                          json_integer((json_int_t)board->make_jobs));
-	if (board->bench_ms)
-		(void)json_object_set_new(doc, "bench_ms",
-		                          json_integer((json_int_t)board->bench_ms));
+	set_if(doc, "make_jobs", board->make_jobs);
+	set_if(doc, "bench_ms", board->bench_ms);
+	set_if(doc, "iterations", r->iterations);
 	return doc;
 }

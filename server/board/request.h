@@ -34,7 +34,8 @@ enum build_file { BUILD_KERNEL, BUILD_DTB, BUILD_INITRAMFS, BUILD_MODULES, BUILD
 struct request {
 	json_t *doc; /* owned */
 	int64_t run, attempt, fence;
-	bool builds; /* its purpose is to make a kernel, on a builder */
+	int64_t iterations; /* that a test is to make; 0: its own */
+	bool builds;        /* its purpose is to make a kernel, on a builder */
 	const char *board;
 	const char *build_name, *release, *build_id,
 		*cmdline;                    /* release, build_id: NULL is not checked */

@@ -167,10 +167,10 @@ class Verdicts(AgentCase):
         self.assertIn("Exec format error", end["detail"])
 
     def test_environment_directory_and_group(self):
-        end, events = self.one(sh("echo $COHORT_RUN $COHORT_TEST $COHORT_DEVICE $COHORT_MAKE_JOBS $COHORT_BENCH_MS $COHORT_ROOT; pwd; ls -A; ps -o pgid= -p $$; echo $$; "
-                                  "readlink /proc/self/fd/0; ls /proc/$$/fd | tr '\\n' ' '"), device="/dev/x", make_jobs=3, bench_ms=20)
+        end, events = self.one(sh("echo $COHORT_RUN $COHORT_TEST $COHORT_DEVICE $COHORT_MAKE_JOBS $COHORT_BENCH_MS $COHORT_ITERATIONS $COHORT_ROOT; pwd; ls -A; ps -o pgid= -p $$; echo $$; "
+                                  "readlink /proc/self/fd/0; ls /proc/$$/fd | tr '\\n' ' '"), device="/dev/x", make_jobs=3, bench_ms=20, iterations=7)
         text = "\n".join(e["text"] for e in events if e["ev"] == "test-output").split("\n")
-        self.assertEqual(text[0], f"12 t0 /dev/x 3 20 {self.root}")
+        self.assertEqual(text[0], f"12 t0 /dev/x 3 20 7 {self.root}")
         self.assertEqual(text[1], os.path.join(self.root, "runs/12.1.1/work/0"))
         self.assertEqual(text[2].strip(), text[3])
         self.assertEqual(text[4], "/dev/null")

@@ -51,6 +51,16 @@ class Cli(unittest.TestCase):
     def submit(self, *more):
         return self.good("submit", "--name", "cli", "--build", "running", "--suite", "smoke", "--cache", "none", *more)
 
+    def test_iterations(self):
+        out = self.submit("--test", "count", "--iterations", "3", "--watch")
+        job = re.match(r"job (\d+)", out)[1]
+        run = json.loads(self.good("runs", "--job", job, "--json"))[0]["id"]
+        said = re.findall(r"line \d+", self.good("log", str(run)))
+        self.assertEqual(said, ["line 0", "line 1", "line 2"])
+        code, _, said = self.cohort("submit", "--build", "running", "--suite", "smoke", "--cache", "none", "--iterations", "0")
+        self.assertEqual(code, 1)
+        self.assertIn("iterations: must be 1 to 1000000", said)
+
     def test_submit_watch_and_look(self):
         out = self.submit("--test", "echo", "--test", "un*", "--repetitions", "2", "--watch")
         job = re.match(r"job (\d+): 1 runs, (\d+) results planned", out)

@@ -62,6 +62,7 @@ class Submitting(Case):
                          [("queued", 0, self.ids[0], 4), ("queued", 1, self.ids[1], 4)])
         self.assertEqual(self.api.get(f"/api/v1/jobs/{job['id']}"), job)
         self.assertEqual(job["selector"], {"cache": ["vivt"]})
+        self.assertIsNone(job["iterations"])
         run = self.api.get(f"/api/v1/runs/{job['runs'][1]['id']}")
         self.assertEqual(run["tests"], ["echo", "true"])
         self.assertEqual(self.api.get(f"/api/v1/runs/{run['id']}/attempts")["items"], [])

@@ -195,11 +195,12 @@ static json_t *request_make(struct board *b, struct err *err)
 
 	if (!agent)
 		return NULL;
-	return json_pack("{s:i, s:I, s:I, s:I, s:s, s:s, s:O, s:O, s:O, s:o, s:o}", "v", 1, "run",
-	                 (json_int_t)ref->run, "attempt", (json_int_t)ref->attempt, "fence",
+	return json_pack("{s:i, s:I, s:I, s:I, s:s, s:s, s:O, s:O, s:O, s:o, s:o, s:O*}", "v", 1,
+	                 "run", (json_int_t)ref->run, "attempt", (json_int_t)ref->attempt, "fence",
 	                 (json_int_t)ref->fence, "board", b->name, "cache", ref->cache, "build",
 	                 build, "suite", suite, "agent", agent, "tests", tests_part(ref->plan),
-	                 "limits", limits_part(b));
+	                 "limits", limits_part(b), "iterations",
+	                 json_object_get(ref->plan, "iterations"));
 }
 
 int request_write(struct board *b, struct err *err)

@@ -86,6 +86,8 @@ static void choose_tests(struct maker *m)
 	text = json_pack("{s:s, s:s, s:o, s:{s:I, s:I}}", "suite", suite->name, "version",
 	                 suite->version, "tests", plan_tests(m, taken), "limits", "boot_s",
 	                 (json_int_t)m->s->boot_s, "run_s", (json_int_t)m->s->run_s);
+	if (m->s->iterations)
+		(void)json_object_set_new(text, "iterations", json_integer(m->s->iterations));
 	m->plan->text = jx_text(text);
 }
 

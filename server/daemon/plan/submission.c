@@ -278,6 +278,8 @@ static struct inner read_fields(json_t *doc, struct submission *s, struct jx_err
 		{"each", JX_STRING, false, 1, 16, offsetof(struct outer, s.each)},
 		{"suite", JX_STRING, true, 1, 64, offsetof(struct outer, s.suite)},
 		{"tests", JX_ARRAY, false, 1, 200, offsetof(struct outer, s.tests)},
+		{"iterations", JX_INT, false, 1, SUBMISSION_ITERATIONS,
+	         offsetof(struct outer, s.iterations)},
 		{"repetitions", JX_INT, false, 1, 1000, offsetof(struct outer, s.repetitions)},
 		{"priority", JX_INT, false, -100, 100, offsetof(struct outer, s.priority)},
 		{"max_attempts", JX_INT, false, 1, 10, offsetof(struct outer, s.max_attempts)},

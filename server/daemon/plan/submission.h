@@ -7,8 +7,9 @@
 
 struct jx_errors;
 
-#define SUBMISSION_COLUMNS 16   /* builds of one job that names them */
-#define SUBMISSION_ROUNDS  1000 /* that a job may ask for */
+#define SUBMISSION_COLUMNS    16   /* builds of one job that names them */
+#define SUBMISSION_ROUNDS     1000 /* that a job may ask for */
+#define SUBMISSION_ITERATIONS 1000000
 
 /* What a job says that names a series in place of builds (docs/SERIES.md, "A study"). series NULL: it does not. */
 struct submission_study {
@@ -30,7 +31,8 @@ struct submission {
 	json_t *cache, *names, *tags, *kinds; /* its members */
 	const char *each;                     /* "class" or "board" */
 	const char *suite;
-	json_t *tests; /* globs; NULL: all */
+	json_t *tests;      /* globs; NULL: all */
+	int64_t iterations; /* of each case within a test; 0: the test's own */
 	int64_t repetitions, priority, max_attempts;
 	int64_t boot_s, run_s, ttl_s;
 	size_t columns; /* 0 when the builds were wrong, and for a study */

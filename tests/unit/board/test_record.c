@@ -200,6 +200,7 @@ static void test_build_request(void **state)
 	json_t *argv;
 
 	(void)state;
+	(void)json_object_set_new(doc, "iterations", json_integer(7));
 	assert_int_equal(request_parse(&r, doc, &err), 0);
 	assert_true(r.builds);
 	assert_int_equal(r.file_count, 3);
@@ -213,6 +214,7 @@ static void test_build_request(void **state)
 	assert_string_equal(json_string_value(json_array_get(argv, 3)), "/srv/linux");
 	assert_int_equal(json_integer_value(json_object_get(out, "make_jobs")), 3);
 	assert_int_equal(json_integer_value(json_object_get(out, "bench_ms")), 20);
+	assert_int_equal(json_integer_value(json_object_get(out, "iterations")), 7);
 	board.kind = BOARD_HOST;
 	assert_int_equal(request_fits(&r, &board, &err), -1);
 	request_release(&r);

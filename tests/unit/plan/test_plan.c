@@ -58,6 +58,7 @@ static const struct {
 	{BASE ",\"tests\":[\"a-*\",\"b-*\",\"\"]" REST, {"/tests/2: must be a string"}},
 	{BASE ",\"tests\":[\"a-*\",\"b-*\"]" REST, {"/tests/1: suite 's' has no test 'b-*'"}},
 	{BASE ",\"boards\":{\"names\":[\"q1\"]},\"suite\":\"t\"}", {"/suite: no such suite 't'"}},
+	{BASE ",\"iterations\":0" REST, {"/iterations: must be 1 to 1000000"}},
 	{BASE ",\"repetitions\":1000,\"limits\":{\"boot_s\":0,\"x\":1}" REST,
          {"/limits/boot_s: must be 1 to 3600", "/limits/x: unknown field"}},
 	{BOARDS("{\"names\":[\"q1\",\"zz\"]}"), {"/boards/names/1: no such board 'zz'"}},
@@ -185,6 +186,19 @@ static void test_each_class(void **state)
 	plan_free(plan);
 }
 
+static void test_iterations(void **state)
+{
+	struct jx_errors errors = {0};
+	SCOPED_JSON doc = NULL;
+	struct plan *plan =
+		plan_of(BASE ",\"iterations\":7,\"tests\":[\"a-one\"]" REST, &errors, &doc);
+
+	(void)state;
+	assert_non_null(plan);
+	assert_non_null(strstr(plan->text, ",\"iterations\":7}"));
+	plan_free(plan);
+}
+
 static void test_each_board(void **state)
 {
 	struct jx_errors errors = {0};
@@ -254,8 +268,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused),    cmocka_unit_test(test_host),
-		cmocka_unit_test(test_each_class), cmocka_unit_test(test_each_board),
-		cmocka_unit_test(test_by_cache),   cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_each_class), cmocka_unit_test(test_iterations),
+		cmocka_unit_test(test_each_board), cmocka_unit_test(test_by_cache),
+		cmocka_unit_test(test_bounds),
 	};
 	int failed;
 
