@@ -6,6 +6,7 @@
 #   vm_commands   what must be installed to run one
 #   vm_init               make what only this emulator needs
 #   vm_makes_dtb MACHINE  whether the emulator makes the device tree, so that no build brings one
+#   vm_forgets            whether the board has no disk: then the farm's files come with its archive
 #   vm_start              start what is in $dir/boot, in the background, with $dir/$vm_name.pid an argument
 #                         of its own; $lock is the lock's descriptor, which it may not keep
 #   vm_reset              reset the running machine, or fail
@@ -94,6 +95,32 @@ board_off() {
 	end_vm TERM 5 || end_vm KILL 5 || die "the emulator does not end"
 }
 
+# Add archive $2 to initramfs $1, unpacked: the board would take longer for that than for the rest of its boot. What is not
+# only gzip stays as it is; the next one begins at a word, or the kernel does not find it.
+add_archive() {
+	local part=$1.part
+
+	zcat "$2" >"$part" 2>/dev/null || cp "$2" "$part"
+	truncate -s %4 "$part"
+	cat "$part" >>"$1"
+	rm -f "$part"
+}
+
+# The archive of what the farm would send next, COHORT_FILES: lines of a SHA-256 and a path here. The farm looks at
+# what the board has before it sends anything.
+stage_files() {
+	local tree sum path root=${COHORT_ROOT:-}
+
+	[[ -n ${COHORT_FILES:-} && $root = /* ]] || return 0
+	tree=$(mktemp -d "$dir/files.XXXXXX")
+	(umask 022 && mkdir -p "$tree$root/files")
+	while read -r sum path; do
+		[ -z "$sum" ] || install -m 755 "$path" "$tree$root/files/$sum"
+	done <<<"$COHORT_FILES"
+	(cd "$tree" && find . -mindepth 1 | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet)
+	rm -rf "$tree"
+}
+
 # Copy the build into the board's directory, so that the board can start again without the farm.
 stage_build() {
 	local machine=$1 name new=$dir/boot.new
@@ -111,7 +138,9 @@ stage_build() {
 	rm -rf "$new"
 	mkdir "$new"
 	cp "$COHORT_KERNEL" "$new/kernel"
-	cat "$COHORT_INITRAMFS" "$dir/overlay.cpio.gz" >"$new/initramfs"
+	add_archive "$new/initramfs" "$COHORT_INITRAMFS"
+	add_archive "$new/initramfs" "$dir/overlay.cpio.gz"
+	! vm_forgets || stage_files >>"$new/initramfs"
 	[ -z "${COHORT_DTB:-}" ] || stage_dtb "$new/dtb"
 	printf 'console=ttyAMA0 panic=1 cohort.board=%s cohort.ip=10.0.2.15/24,10.0.2.2 %s\n' \
 		"${dir##*/}" "${COHORT_CMDLINE:-}" >"$new/cmdline"

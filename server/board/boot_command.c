@@ -9,6 +9,7 @@
 #include "server/board/request.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static void command_done(void *arg, int status)
 {
@@ -34,14 +35,30 @@ static void command_line(void *arg, const char *text, size_t len)
 	b->say(b->arg, text, len);
 }
 
+/* What goes onto the board, "SHA256 PATH" a line: a boot that makes an image can put it there (docs/BOARDS.md). The caller frees. */
+static char *files_line(const struct request *r)
+{
+	char *text = xstrdup("COHORT_FILES=");
+
+	for (size_t i = 0; i < r->file_count; i++) {
+		char *longer = xasprintf("%s%s %s\n", text, r->files[i].sha256, r->files[i].path);
+
+		free(text);
+		text = longer;
+	}
+	return text;
+}
+
 static int command_begin(struct boot *b, struct err *err)
 {
 	static const char *const names[] = {"COHORT_KERNEL", "COHORT_DTB", "COHORT_INITRAMFS",
 	                                    "COHORT_MODULES"};
 	SCOPED_STR cmdline = xasprintf("COHORT_CMDLINE=%s", b->request->cmdline);
 	SCOPED_STR board = xasprintf("COHORT_BOARD=%s", b->board->name);
+	SCOPED_STR root = xasprintf("COHORT_ROOT=%s", b->board->root);
+	SCOPED_STR wanted = files_line(b->request);
 	char *files[BUILD_FILES];
-	const char *env[BUILD_FILES + 3] = {0};
+	const char *env[BUILD_FILES + 5] = {0};
 	struct child_spec spec = {
 		.argv = b->board->boot.command,
 		.dir = b->board->dir,
@@ -60,6 +77,8 @@ static int command_begin(struct boot *b, struct err *err)
 	}
 	env[BUILD_FILES] = cmdline;
 	env[BUILD_FILES + 1] = board;
+	env[BUILD_FILES + 2] = root;
+	env[BUILD_FILES + 3] = wanted;
 	b->busy = true;
 	b->failed = false;
 	rc = child_start(b->child, &spec, err);

@@ -440,6 +440,11 @@ esac
         self.assertEqual(read(board.directory, "boots"), "up\nboot\nboot\nboot\n")
         self.assertIn("wait for a new boot", of(events, "note")[0]["text"])
 
+    def test_boot_knows_what_will_be_sent(self):
+        board, _ = self.complete(boot={"method": "command", "command": ["sh", "-c", 'echo boot >>boots; echo "$COHORT_ROOT $COHORT_FILES" >files']})
+        agent = os.path.join(board.directory, "agent")
+        self.assertEqual(read(board.directory, "files"), f"{self.root} {self.request(['true'], agent=agent)['agent']['sha256']} {agent}\n\n")
+
     def test_boot_that_fails_in_a_leg(self):
         """Its last words, which have no newline, are in the fault."""
         command = "echo boot >>boots; [ $(wc -l <boots) -lt 3 ] || { printf 'no kernel there'; exit 7; }"

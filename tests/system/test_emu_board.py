@@ -57,6 +57,8 @@ class EmuBoard(unittest.TestCase):
             "tests": [{"id": i, "name": f"t{i}", "rep": 1, "argv": argv, "time_limit_s": 60} for i, argv in enumerate(tests)]})
         events = board.wait_ended(directory, 560)
         self.assertEqual(events[-1]["outcome"], "complete", events[-1])
+        # What the farm would send came with the boot, and was looked at: nothing was sent.
+        self.assertEqual([event["what"] for event in of(events, "progress") if event["stage"] == "provision"], [])
         # A kernel that crashes starts again by itself, with nothing left of before.
         self.assertEqual([event["verdict"] for event in of(events, "test-finished")], ["pass", "fail", "pass"])
         self.assertEqual({(proved["cache"], proved["build_id"]) for proved in of(events, "proved")}, {("vivt", build["build_id"])})
