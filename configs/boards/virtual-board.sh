@@ -106,13 +106,12 @@ add_archive() {
 	rm -f "$part"
 }
 
-# The archive of what the farm would send next, COHORT_FILES: lines of a SHA-256 and a path here. The farm looks at
-# what the board has before it sends anything.
+# The archive, made in directory $1, of what the farm would send next, COHORT_FILES: lines of a SHA-256 and a path here.
+# The farm looks at what the board has before it sends anything.
 stage_files() {
-	local tree sum path root=${COHORT_ROOT:-}
+	local tree=$1 sum path root=${COHORT_ROOT:-}
 
 	[[ -n ${COHORT_FILES:-} && $root = /* ]] || return 0
-	tree=$(mktemp -d "$dir/files.XXXXXX")
 	(umask 022 && mkdir -p "$tree$root/files")
 	while read -r sum path; do
 		[ -z "$sum" ] || install -m 755 "$path" "$tree$root/files/$sum"
@@ -140,7 +139,7 @@ stage_build() {
 	cp "$COHORT_KERNEL" "$new/kernel"
 	add_archive "$new/initramfs" "$COHORT_INITRAMFS"
 	add_archive "$new/initramfs" "$dir/overlay.cpio.gz"
-	! vm_forgets || stage_files >>"$new/initramfs"
+	! vm_forgets || stage_files "$new/files" >>"$new/initramfs"
 	[ -z "${COHORT_DTB:-}" ] || stage_dtb "$new/dtb"
 	printf 'console=ttyAMA0 panic=1 cohort.board=%s cohort.ip=10.0.2.15/24,10.0.2.2 %s\n' \
 		"${dir##*/}" "${COHORT_CMDLINE:-}" >"$new/cmdline"
