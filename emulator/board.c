@@ -22,8 +22,8 @@
 
 #include <stdlib.h>
 
-/* How long after the guest switched its card on the wire carries anything: until then it has no address,
- * and a connection that nobody answers is tried again only after many seconds. */
+/* How long after the guest switched its card on the wire carries anything, unless the guest speaks of its address before: it has
+ * none yet, and a connection that nobody answers is tried again only after many seconds. */
 #define LINK_NS 500000000u
 
 #define VIC_TIMER01 4
@@ -215,11 +215,13 @@ bool board_poll_console(struct board *board, int timeout_ms)
 	return true;
 }
 
-bool board_is_linked(struct board *board, uint64_t now_ns)
+bool board_is_linked(struct board *board, uint64_t now_ns, bool announced)
 {
 	if (!(board->smc91c111 ? smc91c111_is_on(board->smc91c111)
 	                       : virtio_net_is_on(board->virtio_net)))
 		board->card_on_ns = 0;
+	else if (announced)
+		board->card_on_ns = 1; /* long ago */
 	else if (board->card_on_ns == 0)
 		board->card_on_ns = now_ns;
 	return board->card_on_ns && now_ns - board->card_on_ns >= LINK_NS;

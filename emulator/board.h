@@ -47,8 +47,8 @@ uint64_t board_update(struct board *board, uint64_t now_ns);
  * False when the console asked to end. */
 bool board_poll_console(struct board *board, int timeout_ms);
 
-/* Whether who is on the network can expect an answer at now_ns. */
-bool board_is_linked(struct board *board, uint64_t now_ns);
+/* Whether who is on the network can expect an answer at now_ns. Announced: the board spoke of its address since the last call. */
+bool board_is_linked(struct board *board, uint64_t now_ns, bool announced);
 
 /* Whether the guest asked for a reset. */
 bool board_reset_asked(const struct board *board);

@@ -124,7 +124,8 @@ static uint64_t run_until(const struct machine *machine, uint64_t next_ns)
 
 static bool is_linked(struct machine *machine)
 {
-	return board_is_linked(machine->board, clock_now(&machine->clock));
+	return board_is_linked(machine->board, clock_now(&machine->clock),
+	                       net_announced(machine->links.net));
 }
 
 static uint64_t wall_ns(void)

@@ -24,6 +24,7 @@ struct frame {
 struct net {
 	Slirp *slirp;
 	unsigned first, held; /* of the queue */
+	bool announced;       /* the board has sent an ARP packet */
 	unsigned fds;
 	struct pollfd fd[FDS]; /* the caller's, then libslirp's */
 	struct frame queue[QUEUE];
@@ -142,7 +143,17 @@ int net_forward(struct net *net, uint16_t host_port, uint16_t guest_port, struct
 
 void net_send(struct net *net, const uint8_t *frame, size_t len)
 {
+	if (len > 13 && frame[12] == 0x08 && frame[13] == 0x06)
+		net->announced = true;
 	slirp_input(net->slirp, frame, (int)len);
+}
+
+bool net_announced(struct net *net)
+{
+	bool announced = net->announced;
+
+	net->announced = false;
+	return announced;
 }
 
 size_t net_next(struct net *net, uint8_t *frame)

@@ -20,6 +20,9 @@ int net_forward(struct net *net, uint16_t host_port, uint16_t guest_port, struct
 /* A frame from the board. */
 void net_send(struct net *net, const uint8_t *frame, size_t len);
 
+/* Whether the board has sent an ARP packet, which says what its address is, since this was asked last. */
+bool net_announced(struct net *net);
+
 /* Copy the next frame for the board, NET_FRAME bytes at most, and return its length; 0: none. */
 size_t net_next(struct net *net, uint8_t *frame);
 
