@@ -240,6 +240,12 @@ static void arm_inject(struct ctx *ctx, const struct cell *cell, bool control)
 		                      (!control || ctx->inject->control_too);
 }
 
+/* Who asks for fewer iterations than the test's own wants a quick look. */
+static unsigned int control_batches(const struct ctx *ctx)
+{
+	return ctx->iterations < ctx->test->iterations ? 1 : CONTROL_BATCHES;
+}
+
 int trial_run(struct ctx *ctx, unsigned int index, const struct trial_ops *ops, struct pool *pool)
 {
 	struct cell cell = test_cell(ctx->test, index);
@@ -257,7 +263,7 @@ int trial_run(struct ctx *ctx, unsigned int index, const struct trial_ops *ops, 
 	if (ctx->report->cells[index].bad > 0) {
 		chosen.control = true;
 		arm_inject(ctx, &cell, true);
-		for (unsigned int i = 0; i < CONTROL_BATCHES; i++) {
+		for (unsigned int i = 0; i < control_batches(ctx); i++) {
 			if (run_all(ctx, ops, &chosen) < 0)
 				return -1;
 			machine_breathe();
