@@ -285,6 +285,7 @@ test("job: runs with stage and test, link to the comparison", async () => {
 		const row = page.getByRole("region", {name: "Runs"}).getByRole("row").filter({hasText: "run 24"});
 		assert.match(await row.innerText(), /run 24\s+v2\s+vipt-aliasing qemu\s+qemu-al\s+▸ running\s+3\/8\s+testing: mmap-write-read\s+✓ 3 pass/);
 		assert.match(await page.title(), /^19\/32 · job 2/);
+		assert.match(await page.locator("#facts").innerText(), /Repetitions\s+25\s+Iterations\s+5\s/);
 		await page.getByRole("link", {name: "Compare the builds"}).click();
 		await page.waitForURL(/compare\.html\?job=2$/);
 		await page.locator("#content").waitFor();

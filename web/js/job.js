@@ -28,7 +28,7 @@ function head(job) {
 		["Tests", h("span", {class: "mono wrap"}, (job.tests ?? []).join(" "))],
 		["Boards", selectorText(job.selector)],
 		["Repetitions", String(job.repetitions)],
-		["Iterations", job.iterations === null ? null : String(job.iterations)],
+		["Iterations", job.iterations ? String(job.iterations) : null],
 		["Rounds", job.study ? [String(job.round), job.deciding ? ", more while something is open" : null, job.study.stopped ? `, then ${job.study.stopped}` : null] : null],
 		["Priority", String(job.priority)],
 		["Submitted", time(job.created)],
