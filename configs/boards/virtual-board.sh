@@ -139,7 +139,9 @@ stage_build() {
 	cp "$COHORT_KERNEL" "$new/kernel"
 	add_archive "$new/initramfs" "$COHORT_INITRAMFS"
 	add_archive "$new/initramfs" "$dir/overlay.cpio.gz"
-	! vm_forgets || stage_files "$new/files" >>"$new/initramfs"
+	if vm_forgets; then
+		stage_files "$new/files" >>"$new/initramfs"
+	fi
 	[ -z "${COHORT_DTB:-}" ] || stage_dtb "$new/dtb"
 	printf 'console=ttyAMA0 panic=1 cohort.board=%s cohort.ip=10.0.2.15/24,10.0.2.2 %s\n' \
 		"${dir##*/}" "${COHORT_CMDLINE:-}" >"$new/cmdline"

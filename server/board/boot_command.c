@@ -35,8 +35,9 @@ static void command_line(void *arg, const char *text, size_t len)
 	b->say(b->arg, text, len);
 }
 
-/* What goes onto the board, "SHA256 PATH" a line: a boot that makes an image can put it there (docs/BOARDS.md). The caller frees. */
-static char *files_line(const struct request *r)
+/* What goes onto the board, "SHA256 PATH" a line: a boot that makes an image can put it there (docs/BOARDS.md).
+ * The caller frees. */
+static char *files_text(const struct request *r)
 {
 	char *text = xstrdup("COHORT_FILES=");
 
@@ -56,7 +57,7 @@ static int command_begin(struct boot *b, struct err *err)
 	SCOPED_STR cmdline = xasprintf("COHORT_CMDLINE=%s", b->request->cmdline);
 	SCOPED_STR board = xasprintf("COHORT_BOARD=%s", b->board->name);
 	SCOPED_STR root = xasprintf("COHORT_ROOT=%s", b->board->root);
-	SCOPED_STR wanted = files_line(b->request);
+	SCOPED_STR wanted = files_text(b->request);
 	char *files[BUILD_FILES];
 	const char *env[BUILD_FILES + 5] = {0};
 	struct child_spec spec = {

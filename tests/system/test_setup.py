@@ -1,6 +1,7 @@
 """The set-up scripts and qemu-board: what they refuse and how they say it, and that nothing happens then. Nothing is
 installed or compiled here; the QEMU machines that start have no kernel worth the name."""
 
+import gzip
 import json
 import os
 import pathlib
@@ -111,6 +112,17 @@ class QemuBoard(Case):
         self.refused(run(QEMU_BOARD, "on", self.board), "nothing was booted on vivt yet")
         self.refused(run(QEMU_BOARD, "cycle", self.board), "nothing was booted on vivt yet")
         self.assertEqual(self.say("status", 3), "off")
+
+    def test_initramfs_is_unpacked_once(self):
+        """What is gzip is unpacked here, what is not stays; the board's own archive begins at a word behind either."""
+        for content in (b"abcde", gzip.compress(b"abcde"), gzip.compress(b"ab") + gzip.compress(b"cde")):
+            self.say("boot", **{**self.files, "COHORT_INITRAMFS": self.file("initramfs", content)})
+            with open(os.path.join(self.board, "boot/initramfs"), "rb") as file:
+                self.assertTrue(file.read().startswith(b"abcde\0\0\0" + b"070701"))
+        mixed = gzip.compress(b"abcde") + b"more"
+        self.say("boot", **{**self.files, "COHORT_INITRAMFS": self.file("initramfs", mixed)})
+        with open(os.path.join(self.board, "boot/initramfs"), "rb") as file:
+            self.assertTrue(file.read().startswith(mixed))
 
     def test_power(self):
         self.say("off")

@@ -219,13 +219,12 @@ static json_t *job_json(struct db *db, sqlite3_stmt *s, json_t **request, struct
 	bool complete = done && db_int(s, 11) == 0 && db_int(s, 9) == db_int(s, 10);
 	SCOPED_JSON builds = job_builds(db, id, err);
 	SCOPED_JSON counts = builds ? job_verdicts(db, id, err) : NULL;
-	json_t *repetitions, *iterations, *job;
+	json_t *repetitions, *job;
 
 	if (!counts)
 		return NULL;
 	*request = column_json(s, 8);
 	repetitions = json_object_get(*request, "repetitions");
-	iterations = json_object_get(*request, "iterations");
 	job = json_pack(
 		"{s:I, s:s, s:s, s:b, s:o, s:o, s:I, s:s, s:I, s:o, s:O, s:I, s:I, s:O}", "id",
 		(json_int_t)id, "name", db_text(s, 1), "state", db_text(s, 2), "complete", complete,
@@ -235,13 +234,11 @@ static json_t *job_json(struct db *db, sqlite3_stmt *s, json_t **request, struct
 		"labels", column_json(s, 7), "builds", builds, "planned", (json_int_t)db_int(s, 9),
 		"arrived", (json_int_t)db_int(s, 10), "verdicts", counts);
 	(void)json_object_update_new(
-		job, json_pack("{s:s?, s:o, s:s?, s:o, s:b, s:I}", "stage",
+		job, json_pack("{s:s?, s:o, s:s?, s:o, s:b, s:I, s:O?}", "stage",
 	                       db_int(s, 17) ? "build" : NULL, "columns", column_json(s, 12),
 	                       "series", db_text_or_null(s, 13), "study", column_json(s, 14),
-	                       "deciding", (int)db_int(s, 15), "round", (json_int_t)db_int(s, 16)));
-	(void)json_object_set_new(job, "iterations",
-	                          json_is_integer(iterations) ? json_incref(iterations)
-	                                                      : json_null());
+	                       "deciding", (int)db_int(s, 15), "round", (json_int_t)db_int(s, 16),
+	                       "iterations", json_object_get(*request, "iterations")));
 	return job;
 }
 
