@@ -125,18 +125,14 @@ static void ssh_prefer(struct ssh *s, int kind, const char *first)
 }
 
 /* The pinned type of key first; the others so that a changed key can be shown. Boards compute slowly, so the cheapest of the
- * ciphers that are good, and what we send is compressed, which makes less to decipher; what the board sends is not. */
+ * ciphers that are good. Nothing is compressed: that would make us the slow side in front of a fast board. */
 static void ssh_choose_methods(struct ssh *s)
 {
 	SCOPED_STR keys = xasprintf("%s,ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,"
 	                            "ecdsa-sha2-nistp521",
 	                            s->pinned.type);
 
-	(void)libssh2_session_flag(s->session, LIBSSH2_FLAG_COMPRESS, 1);
 	(void)libssh2_session_method_pref(s->session, LIBSSH2_METHOD_HOSTKEY, keys);
-	(void)libssh2_session_method_pref(s->session, LIBSSH2_METHOD_COMP_CS,
-	                                  "zlib@openssh.com,zlib,none");
-	(void)libssh2_session_method_pref(s->session, LIBSSH2_METHOD_COMP_SC, "none");
 	ssh_prefer(s, LIBSSH2_METHOD_CRYPT_CS, "aes128-ctr");
 	ssh_prefer(s, LIBSSH2_METHOD_CRYPT_SC, "aes128-ctr");
 }
